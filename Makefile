@@ -1,0 +1,64 @@
+# Python 3.11 or newer, pip, make and git are all a machine needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+export DAGSTER_DISABLE_TELEMETRY := 1
+export DO_NOT_TRACK := 1
+SQL ?=
+A ?=
+B ?= latest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint live run ui status query diff lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed $(DAGSTER_HOME)/dagster.yaml ## create .venv from the lock file
+
+$(VENV)/.installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "creating $(VENV) from requirements.lock"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	@mkdir -p $(DAGSTER_HOME)
+	@cp dagster.yaml $@
+
+test: setup ## run the whole test suite
+	$(BIN)/python -m pytest
+
+lint: setup ## formatting, lint, types, SQL style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/ty check orchestration
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+
+run: setup ## build and publish the warehouse from the synthetic sandbox market (no key, no network)
+	@SMALLCAP_SOURCE=sandbox $(BIN)/python -m orchestration.cli.run
+
+live: setup ## build and publish the warehouse from the live vendors (needs FRED_API_KEY)
+	@SMALLCAP_SOURCE=live $(BIN)/python -m orchestration.cli.run
+
+ui: setup ## Dagster UI on 127.0.0.1:3000, daemon and schedule on
+	$(BIN)/dagster dev --module-name orchestration.definitions --host 127.0.0.1 --port 3000
+
+status: setup ## what is built, what is missing, what failed
+	@$(BIN)/python -m orchestration.cli.status
+
+query: setup ## run SQL on the served database: make query SQL="select ..."
+	@$(BIN)/python -m orchestration.cli.query "$(SQL)"
+
+diff: setup ## what changed between two releases: make diff A=<release> B=<release>
+	@$(BIN)/python -m orchestration.cli.diff "$(A)" "$(B)"
+
+lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--group dev pyproject.toml -o requirements.lock
+
+clean: ## remove what was built; raw data and releases stay
+	rm -rf $(VENV) .dagster data_lake/build dbt_project/target

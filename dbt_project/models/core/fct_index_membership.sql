@@ -1,0 +1,13 @@
+select
+    index_code,
+    security_id,
+    valid_from,
+    valid_to,
+    ticker,
+    name,
+    first_seen,
+    last_seen,
+    is_point_in_time,
+    confidence
+from {{ ref('fct_index_membership_revision') }}
+where known_to is null

@@ -1,0 +1,63 @@
+{{ config(schema='intermediate', contract={'enforced': false}) }}
+
+-- Every version of every snapshot, in one order for each fund: a node of the lattice that runs of membership are
+-- counted on.
+with measured as (
+    select
+        vendor,
+        fund,
+        index_code,
+        as_of_date,
+        snapshot_seq,
+        known_at,
+        count(*) as lines,
+        count_if(is_constituent) as constituents,
+        cast(sum(cast(weight_pct as decimal(18, 6))) as double) as weight_sum_pct,
+        -- a weight printed as 0.00 is up to 0.005
+        count_if(weight_pct = 0 and is_constituent) as zero_weight_lines
+    from {{ ref('int_holding_line') }}
+    group by vendor, fund, index_code, as_of_date, snapshot_seq, known_at
+),
+
+-- The file's hash is stored beside the lines, by an append of its own: the same answer has the same clock value.
+fingerprints as (
+    select
+        vendor,
+        fund,
+        as_of_date,
+        fetched_at,
+        max_by(lines_sha256, ingest_seq) as lines_sha256
+    from {{ ref('stg_holding_snapshot') }}
+    group by vendor, fund, as_of_date, fetched_at
+)
+
+select
+    measured.vendor,
+    measured.fund,
+    measured.index_code,
+    measured.as_of_date,
+    measured.snapshot_seq,
+    measured.known_at,
+    -- what was learnt on one New York day counts as learnt at the day's last fetch: a build stays affordable, and
+    -- nothing is shown before it was known
+    max(measured.known_at) over (
+        partition by measured.fund, {{ new_york_date('measured.known_at') }}
+    ) as known_moment,
+    measured.lines,
+    measured.constituents,
+    measured.weight_sum_pct,
+    measured.zero_weight_lines,
+    fingerprints.lines_sha256,
+    sessions.session_index,
+    cast(row_number() over (
+        partition by measured.fund
+        order by measured.as_of_date, measured.snapshot_seq
+    ) as integer) as node_no
+from measured
+left join fingerprints
+    on
+        measured.vendor = fingerprints.vendor
+        and measured.fund = fingerprints.fund
+        and measured.as_of_date = fingerprints.as_of_date
+        and measured.known_at = fingerprints.fetched_at
+left join {{ ref('dim_session') }} as sessions on measured.as_of_date = sessions.session_date

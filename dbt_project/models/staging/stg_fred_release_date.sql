@@ -1,0 +1,26 @@
+with source as (
+    select
+        release_id,
+        release_date,
+        ingest_seq,
+        fetched_at,
+        available_at,
+        is_availability_assumed,
+        payload_sha256,
+        request_id
+    from {{ source('raw', 'fred_release_date') }}
+    where fetched_at <= {{ now_at() }}
+),
+
+ranked as (
+    select
+        *,
+        -- 1 = newest knowledge; two fetches at one clock value are told apart by the order they were stored in
+        row_number() over (
+            partition by release_id, release_date
+            order by fetched_at desc, ingest_seq desc
+        ) as revision_rank
+    from source
+)
+
+select * from ranked

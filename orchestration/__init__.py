@@ -1,0 +1,1 @@
+"""The Dagster code location of smallcap-lake: vendors → raw lake → dbt → publish."""

@@ -1,0 +1,77 @@
+"""`make run` and `make live`: the whole job, the same the schedule starts, over the months that miss something."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+
+import dagster as dg
+
+from orchestration.lake.store import LakeError
+from orchestration.settings import REPOSITORY, Settings, SettingsError, load_settings
+
+# the run's events are in the UI; a terminal shows what the assets say, and warnings
+QUIET = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+
+
+def main() -> int:
+    """Run the job; 0 where a release stands at the end."""
+    try:
+        settings = load_settings()
+        _home()
+        return _run(settings)
+    except (SettingsError, LakeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _home() -> None:
+    """Dagster keeps its history where the Makefile says, or in the repository."""
+    home = os.environ.setdefault("DAGSTER_HOME", str(REPOSITORY / ".dagster"))
+    os.makedirs(home, exist_ok=True)  # noqa: PTH103 - the setting is text
+    if not os.path.exists(os.path.join(home, "dagster.yaml")):  # noqa: PTH110, PTH118
+        shutil.copy(REPOSITORY / "dagster.yaml", home)
+
+
+def _run(settings: Settings) -> int:
+    started = time.monotonic()
+    # importing the code location parses the dbt project, which takes seconds
+    from orchestration.automation import range_tags
+    from orchestration.definitions import defs
+    from orchestration.ingest.scope import months_to_ask
+
+    first, last = months_to_ask(settings)
+    clock = f"{settings.now():%Y-%m-%d %H:%M %Z}"
+    print(f"smallcap-lake: source {settings.source}, clock {clock}, {first:%Y-%m} to {last:%Y-%m}", flush=True)
+    with dg.DagsterInstance.get() as instance:
+        result = defs.resolve_job_def("smallcap_daily").execute_in_process(
+            instance=instance, tags=range_tags(first, last), run_config=QUIET, raise_on_error=False
+        )
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            print(f"warning: {check.asset_key.to_user_string()}, {check.check_name}: {check.description or 'failed'}")
+    for event in result.get_step_failure_events():
+        _explain(event)
+    if not result.success:
+        return 1
+    for event in result.asset_materializations_for_node("release"):
+        said = {name: value.value for name, value in event.metadata.items()}
+        print(f"release {said['release']} ({said['status']}): {said['dagster/row_count']:,} rows")
+        print(f"  SQL      {said['served_database']}")
+        print(f"  Parquet  {settings.data_dir / 'exports' / 'latest'}")
+    print(f"done in {time.monotonic() - started:.0f} s; more: make status")
+    return 0
+
+
+def _explain(event: dg.DagsterEvent) -> None:
+    """The innermost cause of a failed step, which says what to do."""
+    error = event.step_failure_data.error
+    while error and error.cause:
+        error = error.cause
+    print(f"\n{event.step_key} failed: {error.message if error else 'no message'}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""What Dagster sees."""
+
+import dagster as dg
+
+from orchestration.automation import after_close, daily_job
+from orchestration.ingest.constituents import constituents
+from orchestration.ingest.etf_shares import etf_shares
+from orchestration.ingest.events import events
+from orchestration.ingest.ledger import nyse_sessions, request_ledger
+from orchestration.ingest.macro import macro
+from orchestration.ingest.prices import prices
+from orchestration.publish.asset import release
+from orchestration.warehouse import DBT, warehouse
+
+defs = dg.Definitions(
+    assets=[prices, macro, etf_shares, constituents, events, request_ledger, nyse_sessions, warehouse, release],
+    jobs=[daily_job],
+    schedules=[after_close],
+    resources={"dbt": DBT},
+    # a step process costs seconds of imports on a small machine; the parallelism that pays is inside the assets
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,270 @@
+"""What the ingest assets share: partitions, config, one open session on the lake, results and checks."""
+
+import datetime as dt
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+
+from orchestration.calendars import NEW_YORK, last_closed_session
+from orchestration.ingest.batch import Batch
+from orchestration.lake.contracts import TABLES
+from orchestration.lake.store import Lake
+from orchestration.settings import REPOSITORY, Settings, load_settings, partition_settings
+from orchestration.vendors.http import Connection
+
+SEEDS = REPOSITORY / "dbt_project" / "seeds"
+OWNER = "team:smallcap-lake"
+GROUP = "ingest"
+NETWORK_RETRIES = dg.RetryPolicy(max_retries=2, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+# the sandbox is on this machine
+SANDBOX_RPS = 10_000.0
+
+
+class IngestConfig(dg.Config):
+    """What a person may narrow or force in the launchpad."""
+
+    refresh: bool = False
+    """Ask for everything in the range again, also what was answered before."""
+    first_date: str | None = None
+    """Narrow the range: first date, such as 2026-07-01."""
+    last_date: str | None = None
+    """Narrow the range: last date."""
+
+
+def month_partitions() -> dg.MonthlyPartitionsDefinition:
+    """Calendar months from SMALLCAP_START through the month of the clock."""
+    start, today = partition_settings()
+    following = (today.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
+    return dg.MonthlyPartitionsDefinition(
+        start_date=start.replace(day=1).isoformat(),
+        # without an end the newest partition is the last finished month; a frozen clock also needs its own end
+        end_date=following.isoformat() if today != dt.datetime.now(NEW_YORK).date() else None,
+        end_offset=0 if today != dt.datetime.now(NEW_YORK).date() else 1,
+        timezone="America/New_York",
+    )
+
+
+MONTHS = month_partitions()
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run's view: settings, lake, clock, and the dates it may ask for (both ends included)."""
+
+    settings: Settings
+    lake: Lake
+    now: dt.datetime
+    first: dt.date
+    last: dt.date
+    refresh: bool
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def today(self) -> dt.date:
+        """New York date of the clock."""
+        return self.now.astimezone(NEW_YORK).date()
+
+    @property
+    def known_on(self) -> dt.date | None:
+        """Date as of which a vendor that keeps its history is asked, where the clock stands still."""
+        return self.today if self.settings.frozen else None
+
+    @property
+    def last_closed(self) -> dt.date:
+        """Newest session whose bar is final."""
+        return last_closed_session(self.now)
+
+    def connection(self, vendor: str) -> Connection:
+        """How to reach a vendor under these settings."""
+        url, rps = self.settings.url(vendor), self.settings.max_rps
+        if url is None and self.settings.source == "sandbox":
+            from orchestration.ingest.embedded import sandbox_url  # generating a market costs seconds
+
+            url, rps = sandbox_url(self.now), rps or SANDBOX_RPS
+        return Connection(vendor, base_url=url, max_rps=rps)
+
+    def progress(
+        self, context: dg.AssetExecutionContext, vendor: str, number: int, total: int, what: str, batch: Batch
+    ) -> None:
+        """Say how far a vendor's questions are: rows so far and the time that is left at this pace."""
+        spent = time.monotonic() - self.started
+        left = spent / number * (total - number)
+        context.log.info(f"{vendor} {number}/{total} {what}, {batch.accepted:,} rows, about {left:.0f} s left")
+
+    def asks(self, vendor: str) -> bool:
+        """Whether this vendor may be asked: it is among SMALLCAP_VENDORS, and the clock is not behind the lake."""
+        return vendor in self.settings.vendors and not self.is_behind
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the lake was filled after this clock: a replay of the past reads what was known, and asks nothing."""
+        newest = self.lake.query("select max(fetched_at) as newest from request").column("newest")[0].as_py()
+        return newest is not None and newest > self.now
+
+
+def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Session:
+    """Read the settings, open the lake, and cut the asked range to the partitions and the config."""
+    settings = load_settings()
+    now = settings.now()
+    first, last = settings.start, now.astimezone(NEW_YORK).date()
+    if context.has_partition_key or context.has_partition_key_range:
+        window = context.partition_time_window
+        first = max(first, window.start.date())
+        last = min(last, window.end.date() - dt.timedelta(days=1))
+    if config.first_date:
+        first = max(first, dt.date.fromisoformat(config.first_date))
+    if config.last_date:
+        last = min(last, dt.date.fromisoformat(config.last_date))
+    return Session(settings, Lake(settings.data_dir, settings.source), now, first, last, config.refresh)
+
+
+@cache
+def seed(name: str) -> pd.DataFrame:
+    """A reviewed seed table of the dbt project, all columns as text, blanks as None."""
+    frame = pd.read_csv(SEEDS / f"{name}.csv", dtype=str, keep_default_na=False)
+    return frame.astype(object).where(frame != "", None)
+
+
+def reconstitution_fridays() -> list[dt.date]:
+    """Effective dates of the reviewed reconstitution calendar."""
+    return [dt.date.fromisoformat(text) for text in seed("reconstitution")["effective_date"]]
+
+
+def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
+    """The checks every ingest asset carries; they warn, because one vendor down never stops the others."""
+    return [
+        dg.AssetCheckSpec("vendor_answers", asset=asset, description="Every question was answered (no named failure)"),
+        dg.AssetCheckSpec("rows_against_source", asset=asset, description="No row of the answers was refused"),
+        dg.AssetCheckSpec("coverage", asset=asset, description="The newest expected date is stored for every key"),
+    ]
+
+
+def result(
+    session: Session,
+    batch: Batch,
+    tables: Sequence[str],
+    behind: dict[str, str],
+    note: str = "",
+    extra: dict[str, dg.MetadataValue] | None = None,
+) -> dg.MaterializeResult:
+    """Row counts, failures and checks of one ingest asset.
+
+    Args:
+        session: The run's session.
+        batch: What was asked and stored.
+        tables: The raw tables this asset fills.
+        behind: Keys whose newest expected date is not stored, and what is.
+        note: What a reader of the asset page should know.
+        extra: More metadata.
+    """
+    names = ", ".join(f"(select count(*) from {t}) as {t}" for t in tables)
+    stored = session.lake.query(f"select {names}").to_pylist()[0]
+    failures = [
+        {"key": a.key, "outcome": a.outcome, "http_status": a.http_status or 0, "detail": a.detail[:300]}
+        for a in batch.failures
+    ]
+    metadata: dict[str, dg.MetadataValue] = {
+        "dagster/row_count": dg.MetadataValue.int(sum(stored.values())),
+        "rows_added": dg.MetadataValue.int(sum(batch.rows_added.values())),
+        "rows_revised": dg.MetadataValue.int(sum(batch.rows_revised.values())),
+        "rows_accepted": dg.MetadataValue.int(batch.accepted),
+        "rows_rejected": dg.MetadataValue.int(batch.rejected),
+        "requests": dg.MetadataValue.int(sum(batch.outcomes.values())),
+        "outcomes": dg.MetadataValue.json(dict(sorted(batch.outcomes.items()))),
+        "clock": dg.MetadataValue.text(session.now.isoformat()),
+        "source": dg.MetadataValue.text(session.settings.source),
+        **(extra or {}),
+    }
+    if note:
+        metadata["note"] = dg.MetadataValue.md(note)
+    if failures:
+        metadata["failures"] = dg.MetadataValue.table([dg.TableRecord(f) for f in failures[:50]])
+    warn = dg.AssetCheckSeverity.WARN
+    named = _grouped(batch)
+    return dg.MaterializeResult(
+        metadata=metadata,
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="vendor_answers",
+                passed=not failures,
+                severity=warn,
+                description=named or "every question was answered",
+                metadata={"failures": len(failures)},
+            ),
+            dg.AssetCheckResult(
+                check_name="rows_against_source",
+                passed=batch.rejected == 0,
+                severity=warn,
+                description=f"{batch.accepted} rows accepted, {batch.rejected} refused and kept in quarantine",
+                metadata={"accepted": batch.accepted, "refused": batch.rejected},
+            ),
+            dg.AssetCheckResult(
+                check_name="coverage",
+                passed=not behind,
+                severity=warn,
+                description=_behind(behind),
+                metadata={"behind": len(behind)},
+            ),
+        ],
+    )
+
+
+def _grouped(batch: Batch) -> str:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for answer in batch.failures:
+        groups.setdefault((answer.vendor, answer.outcome), []).append(answer.key)
+    return "; ".join(
+        f"{vendor}: {outcome} for {', '.join(sorted(set(keys))[:12])}{' …' if len(set(keys)) > 12 else ''}"
+        for (vendor, outcome), keys in sorted(groups.items())
+    )
+
+
+def _behind(behind: dict[str, str]) -> str:
+    if not behind:
+        return "the newest expected date is stored for every key"
+    shown = "; ".join(f"{key}: {what}" for key, what in sorted(behind.items())[:12])
+    return f"{len(behind)} keys lack their newest expected date: {shown}{' …' if len(behind) > 12 else ''}"
+
+
+def column_schema(*tables: str) -> dg.TableSchema:
+    """The column schema of the raw tables an asset fills, for its page."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(f"{name}.{field.name}" if len(tables) > 1 else field.name, str(field.type))
+            for name in tables
+            for field in TABLES[name].schema
+        ]
+    )
+
+
+def asset_metadata(*tables: str) -> dict[str, object]:
+    """Static metadata of an ingest asset."""
+    return {"dagster/column_schema": column_schema(*tables), "raw_tables": ", ".join(tables)}
+
+
+def newest_by_key(lake: Lake, table: str, key: str, date: str, value: str, now: dt.datetime) -> dict[str, dt.date]:
+    """Newest stored date with a value, by key, as known at the clock."""
+    rows = lake.query(
+        f"select {key} as key, max({date}) as newest from {table} "
+        f"where {value} is not null and fetched_at <= ? group by all",
+        [now],
+    )
+    return {row["key"]: row["newest"] for row in rows.to_pylist()}
+
+
+def reference_file(data_dir: Path, name: str) -> Path:
+    """Where a computed reference table of the build lives."""
+    return data_dir / "build" / "reference" / f"{name}.parquet"
+
+
+def empty_rows(schema: pa.Schema) -> pa.Table:
+    """A table without rows."""
+    return schema.empty_table()

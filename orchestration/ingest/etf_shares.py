@@ -1,0 +1,112 @@
+"""NAV and shares outstanding from the fund sponsors."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+import pandas as pd
+
+from orchestration.calendars import fund_available_at, previous_session, session_on_or_before
+from orchestration.ingest.batch import Batch, asked_before, stamp
+from orchestration.ingest.common import (
+    GROUP,
+    MONTHS,
+    NETWORK_RETRIES,
+    OWNER,
+    IngestConfig,
+    Session,
+    asset_metadata,
+    check_specs,
+    newest_by_key,
+    open_session,
+    result,
+    seed,
+)
+from orchestration.ingest.plan import window_to_ask
+from orchestration.vendors.answer import Answer
+from orchestration.vendors.blackrock import BlackRock
+from orchestration.vendors.direxion import Direxion
+from orchestration.vendors.proshares import ProShares
+from orchestration.vendors.ssga import StateStreet
+
+FundDays = Callable[[str, dt.date, dt.date, dt.date], Answer]
+
+
+@dg.asset(
+    partitions_def=MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name=GROUP,
+    owners=[OWNER],
+    kinds={"python", "parquet"},
+    tags={"layer": "raw", "vendor": "sponsors"},
+    retry_policy=NETWORK_RETRIES,
+    check_specs=check_specs("etf_shares"),
+    metadata=asset_metadata("fund_day"),
+)
+def etf_shares(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
+    """NAV per share and shares outstanding by fund and day, from the funds' sponsors.
+
+    BlackRock and ProShares restate their history at splits, State Street does not, and Direxion publishes today only:
+    its archive starts with the first run. Every file that differs from the last is kept as received.
+    """
+    session = open_session(context, config)
+    instruments = seed("instrument")
+    funds = instruments[instruments["shares_vendor"].notna()]
+    last = min(session.last, last_published(session.now))
+    start = session.settings.start
+    with Batch(session.lake, session.now) as batch:
+        for vendor, ask, symbols in _sponsors(session, funds):
+            asked = asked_before(session.lake, vendor, "etf_shares", session.now)
+            for number, symbol in enumerate(symbols, 1):
+                history = asked.get(symbol, [])
+                # a sponsor's file is always whole, so a day's question is always for all of it
+                window = window_to_ask(history, start, last, session.now, start, session.refresh)
+                if window is None:
+                    continue
+                answer = ask(symbol, *window, session.today)
+                if answer.outcome == "ok" and answer.payload:
+                    session.lake.archive(answer.payload, answer.file_format, vendor, "fund_days", symbol)
+                frame = answer.rows.get("fund_day")
+                if frame is None or frame.empty:
+                    batch.add(answer)
+                else:
+                    known = stamp(frame["as_of_date"], fund_available_at, session.now, history)
+                    batch.add(answer, {"fund_day": frame.join(known)})
+                session.progress(context, vendor, number, len(symbols), f"{symbol}: {answer.outcome}", batch)
+    return result(session, batch, ["fund_day"], _behind(session, list(funds["symbol"]), last))
+
+
+def _sponsors(session: Session, funds: pd.DataFrame) -> Iterator[tuple[str, FundDays, list[str]]]:
+    """The sponsors that may be asked, how, and for which funds."""
+    portfolios = dict(zip(funds["symbol"], funds["blackrock_portfolio_id"], strict=True))
+
+    def blackrock() -> FundDays:
+        client = BlackRock(session.connection("blackrock"))
+        return lambda symbol, first, last, basis: client.fund_days(symbol, portfolios[symbol], first, last, basis)
+
+    clients: dict[str, Callable[[], FundDays]] = {
+        "blackrock": blackrock,
+        "ssga": lambda: StateStreet(session.connection("ssga")).fund_days,
+        "proshares": lambda: ProShares(session.connection("proshares")).fund_days,
+        "direxion": lambda: Direxion(session.connection("direxion")).fund_days,
+    }
+    for vendor, client in clients.items():
+        if session.asks(vendor):
+            yield vendor, client(), list(funds[funds["shares_vendor"] == vendor]["symbol"])
+
+
+def last_published(now: dt.datetime) -> dt.date:
+    """The newest session whose sponsor files are out."""
+    session = session_on_or_before(now.date())
+    while fund_available_at(session) > now:
+        session = previous_session(session)
+    return session
+
+
+def _behind(session: Session, symbols: list[str], last: dt.date) -> dict[str, str]:
+    newest = newest_by_key(session.lake, "fund_day", "symbol", "as_of_date", "shares_outstanding", session.now)
+    return {
+        symbol: f"newest {newest[symbol]}" if symbol in newest else "nothing stored"
+        for symbol in symbols
+        if symbol not in newest or newest[symbol] < last
+    }

@@ -1,0 +1,151 @@
+"""What to ask next: pure functions over what was asked before.
+
+Dates are New York session or calendar dates; windows include both ends.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from orchestration.calendars import (
+    NEW_YORK,
+    fund_available_at,
+    previous_session,
+    session_on_or_before,
+    sessions_between,
+    shift_sessions,
+)
+
+OVERLAP_SESSIONS = 5
+RECONSTITUTION_SESSIONS = 25
+UNPUBLISHED_RETRIES = 5
+# A vendor that answered one of these answered; asking again the same day is impolite.
+ANSWERED = frozenset({"ok", "empty", "unknown_symbol"})
+# A page that is not there may come back: it is asked for again, but not at once.
+NOT_FOUND_PAUSE = dt.timedelta(hours=1)
+
+Window = tuple[dt.date, dt.date]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One earlier question: its window, how it ended, when."""
+
+    window_start: dt.date | None
+    window_end: dt.date | None
+    outcome: str
+    fetched_at: dt.datetime
+
+    @property
+    def day(self) -> dt.date:
+        """New York date of the answer."""
+        return self.fetched_at.astimezone(NEW_YORK).date()
+
+    def is_answer_for(self, now: dt.datetime) -> bool:
+        """Whether this is an answer that still stands today."""
+        if self.outcome == "not_found":
+            return now - self.fetched_at < NOT_FOUND_PAUSE
+        return self.outcome in ANSWERED and self.day == now.astimezone(NEW_YORK).date()
+
+
+def first_gap(asked: Iterable[Asked], first: dt.date, last: dt.date) -> dt.date | None:
+    """The first day of [first, last] that no successful answer covers, or None."""
+    windows = sorted(
+        (a.window_start, a.window_end) for a in asked if a.outcome == "ok" and a.window_start and a.window_end
+    )
+    day = first
+    for start, end in windows:
+        if start > day:
+            break
+        day = max(day, end + dt.timedelta(days=1))
+    return day if day <= last else None
+
+
+def window_to_ask(
+    asked: Sequence[Asked],
+    first: dt.date,
+    last: dt.date,
+    now: dt.datetime,
+    overlap_from: dt.date,
+    refresh: bool = False,
+) -> Window | None:
+    """The one window to ask for, or None where everything was answered already today.
+
+    Args:
+        asked: Earlier questions about the same key.
+        first: First day wanted.
+        last: Last day wanted and publishable.
+        now: The warehouse clock.
+        overlap_from: First day asked again once a day, because vendors restate recent values.
+        refresh: Ask for all of [first, last] whatever was answered before.
+    """
+    if first > last:
+        return None
+    if refresh:
+        return first, last
+    starts = []
+    answered_today = [a for a in asked if a.window_end and a.is_answer_for(now)]
+    gap = first_gap(asked, first, last)
+    # a key that is unknown, or has no data, stays a gap: one answer a day is enough
+    if gap is not None and not any(a.window_start and a.window_start <= gap for a in answered_today):
+        starts.append(gap)
+    if not any(a.window_end and a.window_end >= last for a in answered_today):
+        starts.append(max(first, overlap_from))
+    return (min(starts), last) if starts else None
+
+
+def sessions_before(session: dt.date, count: int) -> dt.date:
+    """The session `count` sessions before the last one on or before a date."""
+    return shift_sessions(session_on_or_before(session), -count)
+
+
+def expected_holdings(
+    first: dt.date,
+    now: dt.datetime,
+    reconstitutions: Iterable[dt.date],
+    daily_from: dt.date | None,
+) -> list[dt.date]:
+    """Sessions whose holdings files the cadence asks for, oldest first, published ones only.
+
+    Month ends, every session within 25 of a reconstitution, and every session from the first scheduled run on.
+
+    Args:
+        first: First snapshot wanted.
+        now: The warehouse clock; a file as of T is out on the next session at 08:00.
+        reconstitutions: Effective dates.
+        daily_from: New York date of the first run, or None before it.
+    """
+    last = session_on_or_before(now.astimezone(NEW_YORK).date())
+    while last >= first and fund_available_at(last) > now:
+        last = previous_session(last)
+    sessions = sessions_between(session_on_or_before(first), last)
+    wanted = {day for day, following in pairwise(sessions) if following.month != day.month}
+    for friday in reconstitutions:
+        middle = session_on_or_before(friday)
+        near = (shift_sessions(middle, -RECONSTITUTION_SESSIONS), shift_sessions(middle, RECONSTITUTION_SESSIONS))
+        wanted.update(s for s in sessions if near[0] <= s <= near[1])
+    if daily_from is not None:
+        wanted.update(s for s in sessions if s >= daily_from)
+    if sessions:
+        wanted.add(sessions[-1])
+    return sorted(s for s in wanted if s >= first)
+
+
+def newest_reconstitution_first(sessions: Iterable[dt.date], reconstitutions: Iterable[dt.date]) -> list[dt.date]:
+    """Order in which holdings are asked: the newest file, then around each reconstitution from the newest, the rest."""
+    days = sorted(sessions, reverse=True)
+    fridays = sorted(reconstitutions, reverse=True)
+
+    def rank(day: dt.date) -> tuple[int, int]:
+        if days and day == days[0]:
+            return -1, 0
+        for position, friday in enumerate(fridays):
+            distance = abs((day - friday).days)
+            if distance <= 40:
+                return position, distance
+        return len(fridays), (days[0] - day).days
+
+    return sorted(days, key=rank)

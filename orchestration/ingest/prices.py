@@ -1,0 +1,152 @@
+"""Daily bars and corporate actions from Yahoo."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import dagster as dg
+import pandas as pd
+
+from orchestration.calendars import price_available_at
+from orchestration.ingest.batch import Batch, asked_before, stamp
+from orchestration.ingest.common import (
+    GROUP,
+    MONTHS,
+    NETWORK_RETRIES,
+    OWNER,
+    IngestConfig,
+    Session,
+    asset_metadata,
+    check_specs,
+    newest_by_key,
+    open_session,
+    result,
+    seed,
+)
+from orchestration.ingest.plan import OVERLAP_SESSIONS, Asked, sessions_before, window_to_ask
+from orchestration.vendors.answer import Answer
+from orchestration.vendors.yahoo import Yahoo
+
+# A stored close that moved by more than this was restated, not rounded.
+RESTATED = 1e-4
+
+
+@dg.asset(
+    partitions_def=MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name=GROUP,
+    owners=[OWNER],
+    kinds={"python", "parquet"},
+    tags={"layer": "raw", "vendor": "yahoo"},
+    retry_policy=NETWORK_RETRIES,
+    check_specs=check_specs("prices"),
+    metadata=asset_metadata("yahoo_bar", "yahoo_action"),
+)
+def prices(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
+    """Daily bars, dividends and splits of every instrument, as Yahoo gives them.
+
+    Prices are split-adjusted as of the fetch and never dividend-adjusted. The last five sessions are asked again once
+    a day; a symbol with a new split or a restated close is pulled again from the first session.
+    """
+    session = open_session(context, config)
+    symbols = list(seed("instrument")["symbol"])
+    last = min(session.last, session.last_closed)
+    with Batch(session.lake, session.now) as batch:
+        if session.asks("yahoo"):
+            yahoo = Yahoo(session.connection("yahoo"), session.settings.data_dir / "build" / "yahoo_cache")
+            asked = asked_before(session.lake, "yahoo", "prices", session.now)
+            stale_basis = _mixed_basis(session)
+            for number, symbol in enumerate(symbols, 1):
+                history = asked.get(symbol, [])
+                window = window_to_ask(
+                    history,
+                    session.first,
+                    last,
+                    session.now,
+                    sessions_before(last, OVERLAP_SESSIONS - 1),
+                    session.refresh,
+                )
+                if window is None and symbol not in stale_basis:
+                    continue
+                whole = (session.settings.start, session.last_closed)
+                answer = ask(yahoo, session, symbol, *(whole if symbol in stale_basis else window or whole))
+                if answer.outcome == "ok" and window != whole and symbol not in stale_basis:
+                    why = _restated(session, symbol, answer)
+                    if why:
+                        context.log.info(f"{symbol}: {why}; asking for its whole history again")
+                        _add(batch, session, answer, history)
+                        batch.flush()
+                        answer = ask(yahoo, session, symbol, *whole)
+                _add(batch, session, answer, history)
+                session.progress(context, "yahoo", number, len(symbols), f"{symbol}: {answer.outcome}", batch)
+    return result(session, batch, ["yahoo_bar", "yahoo_action"], _behind(session, symbols, last))
+
+
+def ask(yahoo: Yahoo, session: Session, symbol: str, first: dt.date, last: dt.date) -> Answer:
+    """One symbol's bars; the prices carry all splits up to the clock's date."""
+    return yahoo.history(symbol, first, last, basis=session.today)
+
+
+def _add(batch: Batch, session: Session, answer: Answer, history: Sequence[Asked]) -> None:
+    frames: dict[str, pd.DataFrame] = {}
+    for name, date in (("yahoo_bar", "session_date"), ("yahoo_action", "ex_date")):
+        frame = answer.rows.get(name)
+        if frame is not None and len(frame):
+            frames[name] = frame.join(stamp(frame[date], price_available_at, session.now, history))
+    batch.add(answer, frames)
+
+
+def _restated(session: Session, symbol: str, answer: Answer) -> str:
+    """Why the stored history of a symbol no longer fits the answer, or an empty text."""
+    stored = session.lake.query(
+        "select session_date, close from yahoo_bar where symbol = ? "
+        "qualify row_number() over (partition by session_date order by fetched_at desc, ingest_seq desc) = 1",
+        [symbol],
+    ).to_pandas()
+    if stored.empty:
+        return ""
+    splits = answer.rows["yahoo_action"].query("action_type == 'split'")
+    known = set(
+        session.lake.query(
+            "select distinct ex_date from yahoo_action where symbol = ? and action_type = 'split'", [symbol]
+        )
+        .column("ex_date")
+        .to_pylist()
+    )
+    new = [day for day in splits["ex_date"] if day not in known]
+    if new:
+        return f"new split on {new[-1]}"
+    both = answer.rows["yahoo_bar"].merge(stored, on="session_date", suffixes=("", "_stored"))
+    # the newest stored bar may still have been moving when it was fetched
+    both = both[both["session_date"] < stored["session_date"].max()]
+    moved = both[(both["close"] / both["close_stored"] - 1).abs() > RESTATED]
+    return f"close of {moved['session_date'].iloc[-1]} was restated" if len(moved) else ""
+
+
+def _mixed_basis(session: Session) -> set[str]:
+    """Symbols of which a part was stored before a known split and not pulled again after it."""
+    rows = session.lake.query(
+        """
+        with bar as (
+            select symbol, session_date, split_basis_date from yahoo_bar
+            qualify row_number() over (partition by symbol, session_date order by fetched_at desc, ingest_seq desc) = 1
+        ),
+        split as (
+            select symbol, max(ex_date) as ex_date from yahoo_action
+            where action_type = 'split' and ex_date <= ? group by all
+        )
+        select distinct symbol from bar inner join split using (symbol)
+        where session_date < ex_date and split_basis_date < ex_date
+        """,
+        [session.today],
+    )
+    return set(rows.column("symbol").to_pylist())
+
+
+def _behind(session: Session, symbols: Sequence[str], last: dt.date) -> dict[str, str]:
+    newest = newest_by_key(session.lake, "yahoo_bar", "symbol", "session_date", "close", session.now)
+    expected = min(last, session.last_closed)
+    return {
+        symbol: f"newest {newest[symbol]}" if symbol in newest else "nothing stored"
+        for symbol in symbols
+        if symbol not in newest or newest[symbol] < expected
+    }

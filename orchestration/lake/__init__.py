@@ -1,0 +1,1 @@
+"""The raw zone: table contracts, append-only Parquet, request ledger, quarantine."""

@@ -1,0 +1,1 @@
+"""Publishing: audit gate, exports with manifest and brief, served database, retention."""

@@ -1,0 +1,276 @@
+"""The gate: publishes only what the newest dbt build holds, and only if that build was whole and passed.
+
+A failed test stops the assets below it in the same run only. The gate therefore reads the build's own results, and
+refuses whenever the database, the results and the record of the build do not belong together.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.lake.store import write_atomically
+from orchestration.publish.tables import PublishRefused
+
+RECORD_NAME = "build_result.json"
+NODE_TYPES = frozenset({"model", "seed", "snapshot", "test"})
+TEST_TYPES = frozenset({"test", "unit_test"})
+PASSED = frozenset({"success", "pass", "warn"})
+AGAIN = "Build again (make run)"
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """What one dbt build was, written right after it, whether it passed or failed.
+
+    Attributes:
+        invocation_id: dbt's id of the build.
+        dbt_target_path: Folder with the build's manifest.json and run_results.json.
+        database_path: The build database.
+        database_size: Its size in bytes when the build ended.
+        database_mtime_ns: Its modification time when the build ended.
+        now_at: The warehouse clock of the build, ISO 8601 with offset.
+        as_of_session: Newest closed session at that clock, ISO 8601.
+        source: sandbox or live.
+        release_id: Name the release gets if it is published.
+        git_commit: Commit of the code, or unknown.
+        dagster_run_id: The Dagster run, if there was one.
+        finished_at: Wall clock at the end, ISO 8601 with offset.
+    """
+
+    invocation_id: str
+    dbt_target_path: Path
+    database_path: Path
+    database_size: int
+    database_mtime_ns: int
+    now_at: str
+    as_of_session: str
+    source: str
+    release_id: str
+    git_commit: str
+    dagster_run_id: str | None
+    finished_at: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A build that may be published.
+
+    Attributes:
+        record: The build.
+        manifest: Its dbt manifest.
+        warnings: Tests of severity warn that failed, one sentence each.
+        tests: Number of data and unit tests that ran.
+    """
+
+    record: BuildRecord
+    manifest: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    tests: int
+
+
+def record_build(
+    data_dir: Path,
+    *,
+    dbt_target_path: Path,
+    database_path: Path,
+    now_at: dt.datetime,
+    as_of_session: dt.date,
+    source: str,
+    release_id: str,
+    git_commit: str,
+    dagster_run_id: str | None = None,
+) -> BuildRecord:
+    """Write down the build that just ended; call it after dbt has closed the database, failed builds included."""
+    results = _read_json(dbt_target_path / "run_results.json")
+    stat = database_path.stat()
+    record = BuildRecord(
+        invocation_id=results["metadata"]["invocation_id"],
+        dbt_target_path=dbt_target_path,
+        database_path=database_path,
+        database_size=stat.st_size,
+        database_mtime_ns=stat.st_mtime_ns,
+        now_at=now_at.isoformat(),
+        as_of_session=as_of_session.isoformat(),
+        source=source,
+        release_id=release_id,
+        git_commit=git_commit,
+        dagster_run_id=dagster_run_id,
+        finished_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    )
+    save_record(data_dir, record)
+    return record
+
+
+def save_record(data_dir: Path, record: BuildRecord) -> Path:
+    """Write a record to build/build_result.json; paths below the data directory are stored relative to it."""
+    path = data_dir / "build" / RECORD_NAME
+    content = {
+        name: _portable(value, data_dir) if isinstance(value, Path) else value for name, value in asdict(record).items()
+    }
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+    return path
+
+
+def load_record(data_dir: Path) -> BuildRecord | None:
+    """The record of the newest build; None where nothing was built.
+
+    Raises:
+        PublishRefused: The file is not a build record.
+    """
+    path = data_dir / "build" / RECORD_NAME
+    if not path.exists():
+        return None
+    try:
+        content = _read_json(path)
+        for name in ("dbt_target_path", "database_path"):
+            content[name] = data_dir / content[name]
+        return BuildRecord(**content)
+    except (TypeError, KeyError, ValueError) as error:
+        raise PublishRefused(f"Not published: {path} is not a build record ({error}). {AGAIN}.") from error
+
+
+def audit(data_dir: Path, source: str) -> Audit:
+    """Check that the newest build may be published.
+
+    Args:
+        data_dir: The data directory.
+        source: The source of this process's settings.
+
+    Raises:
+        PublishRefused: It may not; the message names every reason.
+    """
+    record = load_record(data_dir)
+    if record is None:
+        raise PublishRefused(f"Not published: nothing was built in {data_dir} yet. Run: make run.")
+    if record.source != source:
+        raise PublishRefused(
+            f"Not published: the build holds {record.source} data and SMALLCAP_SOURCE is {source}. "
+            f"Set SMALLCAP_SOURCE={record.source}, or SMALLCAP_DATA_DIR to another folder."
+        )
+    manifest = _artifact(record, "manifest.json")
+    results = _artifact(record, "run_results.json")
+    problems = [
+        *_stale(record, results),
+        *_failures(results["results"], manifest),
+        *_gaps(results, _expected_nodes(manifest)),
+    ]
+    if problems:
+        raise PublishRefused(
+            "Not published, the release before stays in place:\n  - "
+            + "\n  - ".join(problems)
+            + "\nCorrect what is named, then build and publish again: make run."
+        )
+    outcomes = results["results"]
+    return Audit(
+        record=record,
+        manifest=manifest,
+        warnings=tuple(_failure(r, manifest) for r in outcomes if r["status"] == "warn"),
+        tests=_tests_run(outcomes),
+    )
+
+
+def _stale(record: BuildRecord, results: Mapping[str, Any]) -> Iterable[str]:
+    ran = results["metadata"]["invocation_id"]
+    if ran != record.invocation_id:
+        yield (
+            f"{record.dbt_target_path / 'run_results.json'} is of dbt invocation {ran}, the recorded build is "
+            f"{record.invocation_id}: another dbt command ran since. {AGAIN}"
+        )
+    if not record.database_path.exists():
+        yield f"the build database {record.database_path} is missing. {AGAIN}"
+        return
+    stat = record.database_path.stat()
+    if (stat.st_size, stat.st_mtime_ns) != (record.database_size, record.database_mtime_ns):
+        yield f"{record.database_path} was changed after the recorded build, so its tests say nothing about it. {AGAIN}"
+    if record.database_path.with_name(f"{record.database_path.name}.wal").exists():
+        yield f"{record.database_path} was not closed: a build is running or was killed. Let it end. {AGAIN}"
+
+
+def _failures(outcomes: Iterable[Mapping[str, Any]], manifest: Mapping[str, Any]) -> Iterable[str]:
+    skipped = []
+    for result in outcomes:
+        kind = result["unique_id"].partition(".")[0]
+        if kind not in NODE_TYPES | TEST_TYPES or result["status"] in PASSED:
+            continue
+        if result["status"] == "skipped":
+            skipped.append(_short_name(result["unique_id"]))
+        else:
+            yield _failure(result, manifest)
+    if skipped:
+        yield f"{len(skipped)} skipped because something before them failed: {', '.join(sorted(skipped))}"
+
+
+def _failure(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    node = _node(manifest, result["unique_id"])
+    kind = result["unique_id"].partition(".")[0].replace("_", " ")
+    text = f"{kind} {_short_name(result['unique_id'])} {result['status']}"
+    if kind == "test" and result.get("failures") is not None:
+        text += f": {result['failures']} rows"
+    message = " ".join((result.get("message") or "").split())
+    if message:
+        text += f" ({message})"
+    if result.get("relation_name") and (node.get("config") or {}).get("store_failures"):
+        text += f"; the rows are in {result['relation_name']}"
+    elif node.get("original_file_path"):
+        text += f"; defined in {node['original_file_path']}"
+    return text
+
+
+def _gaps(results: Mapping[str, Any], expected: set[str]) -> Iterable[str]:
+    outcomes = results["results"]
+    absent = sorted(_short_name(name) for name in expected - {r["unique_id"] for r in outcomes})
+    if absent:
+        shown = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if len(absent) > 10 else "")
+        missed = f"{len(absent)} of {len(expected)} nodes did not run ({shown})"
+        yield f"the build was partial: {missed}. Build without a selection"
+    if not _tests_run(outcomes):
+        yield "no test ran. Build with dbt build, not dbt run"
+    for flag in ("empty", "sample"):
+        if (results.get("args") or {}).get(flag):
+            yield f"the build was made with --{flag}, so its tables do not hold the data. Build without it"
+
+
+def _expected_nodes(manifest: Mapping[str, Any]) -> set[str]:
+    nodes = {
+        name
+        for name, node in manifest["nodes"].items()
+        if node["resource_type"] in NODE_TYPES and (node.get("config") or {}).get("materialized") != "ephemeral"
+    }
+    return nodes | set(manifest.get("unit_tests") or {})
+
+
+def _tests_run(outcomes: Iterable[Mapping[str, Any]]) -> int:
+    return sum(r["unique_id"].partition(".")[0] in TEST_TYPES and r["status"] != "skipped" for r in outcomes)
+
+
+def _node(manifest: Mapping[str, Any], unique_id: str) -> Mapping[str, Any]:
+    return manifest["nodes"].get(unique_id) or (manifest.get("unit_tests") or {}).get(unique_id) or {}
+
+
+def _short_name(unique_id: str) -> str:
+    """`test.smallcap.unique_x.1a2b3c` → `unique_x`; `unit_test.smallcap.model.name` → `model.name`."""
+    parts = unique_id.split(".")[2:]
+    return ".".join(parts) if unique_id.startswith("unit_test.") else parts[0]
+
+
+def _artifact(record: BuildRecord, name: str) -> dict[str, Any]:
+    path = record.dbt_target_path / name
+    try:
+        return _read_json(path)
+    except FileNotFoundError as error:
+        raise PublishRefused(f"Not published: {path} of the recorded build is missing. {AGAIN}.") from error
+    except ValueError as error:
+        raise PublishRefused(f"Not published: {path} cannot be read ({error}). {AGAIN}.") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _portable(path: Path, data_dir: Path) -> str:
+    return path.relative_to(data_dir).as_posix() if path.is_relative_to(data_dir) else str(path)

@@ -1,0 +1,246 @@
+"""One publication from gate to retention. A kill at any point leaves the release before whole; a rerun repairs.
+
+The order is what makes it safe: the release folder gets its name when it is complete, the served database is
+replaced when it is checked, and `latest` moves last.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from orchestration.calendars import NEW_YORK
+from orchestration.publish.audit import Audit, audit
+from orchestration.publish.brief import write_brief
+from orchestration.publish.exports import BIG_TABLE_ROWS, export_tables
+from orchestration.publish.files import duckdb_connection, remove_folder, replace_link, sync, sync_tree
+from orchestration.publish.manifest import (
+    build_manifest,
+    first_membership_dates,
+    is_whole,
+    load_manifest,
+    same_content,
+    write_manifest,
+)
+from orchestration.publish.served import build_served, remove_temporaries, served_release, swap_in
+from orchestration.publish.tables import PublishRefused, Table, published_tables, with_stored_types
+from orchestration.settings import Settings
+
+LATEST = "latest"
+PARTIAL = ".partial-"
+RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+LOCK_TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publication did.
+
+    Attributes:
+        status: `published`, or `unchanged` where the standing release says the same already.
+        release_id: The release `latest` points at now.
+        release_path: Its folder.
+        served_path: The served database.
+        tables: Rows by table.
+        warnings: Failed tests of severity warn.
+        removed: Releases that retention removed.
+    """
+
+    status: Literal["published", "unchanged"]
+    release_id: str
+    release_path: Path
+    served_path: Path
+    tables: dict[str, int]
+    warnings: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def publish(
+    settings: Settings,
+    *,
+    force: bool = False,
+    big_table_rows: int = BIG_TABLE_ROWS,
+    lock_timeout: float = LOCK_TIMEOUT_SECONDS,
+) -> Published:
+    """Publish the newest build, if it passed.
+
+    Args:
+        settings: Data directory, source, retention, and whether restricted rows are exported.
+        force: Publish a new release even where nothing changed.
+        big_table_rows: Tables with more rows are exported as one file a year.
+        lock_timeout: Seconds to wait for another publication.
+
+    Raises:
+        PublishRefused: The build may not be published; what was published before stays.
+    """
+    data_dir = settings.data_dir
+    # before the lock, and again below it: a refusal should not wait, and a build may have ended meanwhile
+    audit(data_dir, settings.source)
+    exports = data_dir / "exports"
+    exports.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(data_dir / "build" / ".publish.lock", timeout=lock_timeout)
+    try:
+        with lock:
+            return _publish(settings, audit(data_dir, settings.source), exports, force, big_table_rows)
+    except Timeout as error:
+        raise PublishRefused(
+            f"Not published: another publication has held {lock.lock_file} for {lock_timeout:.0f} seconds. "
+            "Let it end, then publish again."
+        ) from error
+
+
+def releases(exports: Path) -> list[str]:
+    """Names of the releases in an exports folder, newest first."""
+    if not exports.is_dir():
+        return []
+    found = [
+        (manifest.stat().st_mtime_ns, folder.name)
+        for folder in exports.iterdir()
+        if not folder.name.startswith(".")
+        and not folder.is_symlink()
+        and (manifest := folder / "manifest.json").is_file()
+    ]
+    return [name for _, name in sorted(found, reverse=True)]
+
+
+def latest_release(exports: Path) -> str | None:
+    """The release `latest` points at; None where it points at nothing."""
+    link = exports / LATEST
+    return link.readlink().name if link.is_symlink() and link.exists() else None
+
+
+def _publish(settings: Settings, found: Audit, exports: Path, force: bool, big_table_rows: int) -> Published:
+    data_dir = settings.data_dir
+    record = found.record
+    if not RELEASE_ID.fullmatch(record.release_id):
+        raise PublishRefused(
+            f"Not published: the release id {record.release_id!r} is no file name. Build again: make run."
+        )
+    _remove_leftovers(data_dir, exports)
+    tables = _tables(data_dir, found)
+    release_id = _free_name(exports, record.release_id)
+    partial = exports / f"{PARTIAL}{release_id}"
+    partial.mkdir()
+    manifest = _write_release(settings, found, tables, partial, release_id, big_table_rows)
+
+    standing = latest_release(exports)
+    if standing and not force and _stands(data_dir, exports / standing, manifest):
+        remove_folder(partial)
+        removed = _retain(exports, standing, settings.releases_kept)
+        return _result("unchanged", data_dir, exports / standing, manifest, removed)
+
+    unfinished = None if force else _unfinished(exports, record.release_id, manifest)
+    if unfinished:
+        remove_folder(partial)
+        release = exports / unfinished
+    else:
+        sync_tree(partial)
+        release = partial.replace(exports / release_id)
+        sync(exports)
+    swap_in(data_dir, build_served(data_dir, record.database_path, tables, release.name))
+    replace_link(exports / LATEST, release.name)
+    removed = _retain(exports, release.name, settings.releases_kept)
+    return _result("published", data_dir, release, manifest, removed)
+
+
+def _tables(data_dir: Path, found: Audit) -> tuple[Table, ...]:
+    tables = published_tables(found.manifest)
+    if not tables:
+        raise PublishRefused("Not published: the build holds no published model (dim_, fct_, mart_) in schema main.")
+    database = found.record.database_path
+    with duckdb_connection(data_dir, database, read_only=True) as con:
+        return tuple(with_stored_types(con, table, database.stem) for table in tables)
+
+
+def _write_release(
+    settings: Settings, found: Audit, tables: Sequence[Table], folder: Path, release_id: str, big_table_rows: int
+) -> dict[str, Any]:
+    record = found.record
+    exported, left_out = export_tables(
+        settings.data_dir,
+        record.database_path,
+        tables,
+        folder,
+        clock_day=dt.datetime.fromisoformat(record.now_at).astimezone(NEW_YORK).date(),
+        with_restricted=settings.export_restricted,
+        release_id=release_id,
+        big_table_rows=big_table_rows,
+    )
+    with duckdb_connection(settings.data_dir, record.database_path, read_only=True) as con:
+        has_membership = any(table.name == "fct_index_membership" for table in tables)
+        manifest = build_manifest(
+            found, release_id, exported, left_out, first_membership_dates(con) if has_membership else None
+        )
+        write_manifest(folder, manifest)
+        write_brief(folder, manifest, con, with_restricted=settings.export_restricted)
+    return manifest
+
+
+def _stands(data_dir: Path, release: Path, manifest: dict[str, Any]) -> bool:
+    """Whether a release says the same as a new one, is whole, and is the one served."""
+    old = load_manifest(release)
+    return (
+        old is not None
+        and same_content(old, manifest)
+        and is_whole(release, old)
+        and served_release(data_dir) == release.name
+    )
+
+
+def _unfinished(exports: Path, wanted: str, manifest: dict[str, Any]) -> str | None:
+    """A release of the same name and content, left by a run that was killed before `latest` moved."""
+    for name in releases(exports):
+        old = load_manifest(exports / name)
+        if old and re.fullmatch(rf"{re.escape(wanted)}(-\d+)?", name) and same_content(old, manifest):
+            return name if is_whole(exports / name, old) else None
+    return None
+
+
+def _free_name(exports: Path, wanted: str) -> str:
+    name, number = wanted, 1
+    while (exports / name).exists() or name == LATEST:
+        number += 1
+        name = f"{wanted}-{number}"
+    return name
+
+
+def _remove_leftovers(data_dir: Path, exports: Path) -> None:
+    for folder in exports.glob(f"{PARTIAL}*"):
+        remove_folder(folder)
+    with suppress(FileNotFoundError):
+        (exports / f".{LATEST}.tmp").unlink()
+    remove_temporaries(data_dir)
+
+
+def _retain(exports: Path, current: str, kept: int) -> tuple[str, ...]:
+    """Remove the oldest releases beyond `kept`, never the current one."""
+    others = [name for name in releases(exports) if name != current]
+    doomed = others[max(kept - 1, 0) :]
+    for name in doomed:
+        remove_folder(exports / name)
+    return tuple(doomed)
+
+
+def _result(
+    status: Literal["published", "unchanged"],
+    data_dir: Path,
+    release: Path,
+    manifest: dict[str, Any],
+    removed: tuple[str, ...],
+) -> Published:
+    return Published(
+        status=status,
+        release_id=release.name,
+        release_path=release,
+        served_path=data_dir / "smallcap.duckdb",
+        tables={name: table["rows"] for name, table in manifest["tables"].items()},
+        warnings=tuple(manifest["warnings"]),
+        removed=removed,
+    )

@@ -1,0 +1,169 @@
+"""What is published, and its metadata: read from the manifest of the dbt build, where it has its one home."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import duckdb
+
+SCHEMA = "main"
+PREFIXES = ("dim_", "fct_", "mart_")
+EXTRA_NAMES = frozenset({"data_quality_issue"})
+
+
+class PublishRefused(Exception):  # noqa: N818 - a decision of the gate, not a fault
+    """Nothing was published; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One published column.
+
+    Attributes:
+        unit: As written in `meta.unit`; None where a number has none or nobody said.
+    """
+
+    name: str
+    data_type: str
+    description: str
+    unit: str | None = None
+
+    @property
+    def comment(self) -> str:
+        """Description and unit in one line."""
+        return f"{self.description} [{self.unit}]".strip() if self.unit else self.description
+
+
+@dataclass(frozen=True)
+class Table:
+    """One published table.
+
+    Attributes:
+        licence: As written in `meta.licence`; None where each row's instrument or series has its own.
+        may_redistribute: As written in `meta.may_redistribute`; None where the rows decide.
+    """
+
+    name: str
+    description: str
+    grain: str
+    primary_key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    licence: str | None = None
+    may_redistribute: bool | None = None
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Column names in table order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def order_by(self) -> str:
+        """Total order of the rows, nulls placed explicitly."""
+        return ", ".join(f"{quoted(name)} asc nulls last" for name in self.primary_key)
+
+    @property
+    def comment(self) -> str:
+        """Description and grain in one text."""
+        return f"{self.description} Grain: {self.grain}" if self.grain else self.description
+
+
+def published_tables(manifest: Mapping[str, Any]) -> tuple[Table, ...]:
+    """The published models of a dbt manifest, by name.
+
+    Raises:
+        PublishRefused: A published model does not name its primary key.
+    """
+    models = (node for node in manifest["nodes"].values() if node["resource_type"] == "model")
+    tables = [_table(node) for node in models if node["schema"] == SCHEMA and is_published(_name(node))]
+    without_key = sorted(table.name for table in tables if not table.primary_key)
+    if without_key:
+        raise PublishRefused(
+            f"Not published: {', '.join(without_key)} without a primary key. "
+            "Write config.meta.primary_key in the model's YAML and build again."
+        )
+    return tuple(sorted(tables, key=lambda table: table.name))
+
+
+def is_published(name: str) -> bool:
+    """Whether a model of this name is for readers; stg_ and int_ are not."""
+    return name.startswith(PREFIXES) or name in EXTRA_NAMES
+
+
+def with_stored_types(con: duckdb.DuckDBPyConnection, table: Table, catalog: str) -> Table:
+    """The table with the columns and types the build database really holds.
+
+    Raises:
+        PublishRefused: The build database has no such table, or not the columns of its key.
+    """
+    stored = con.execute(
+        "select column_name, data_type from duckdb_columns() "
+        "where database_name = ? and schema_name = ? and table_name = ? order by column_index",
+        [catalog, SCHEMA, table.name],
+    ).fetchall()
+    documented = {column.name: column for column in table.columns}
+    names = {name for name, _ in stored}
+    absent = [name for name in (*table.primary_key, *documented) if name not in names]
+    if not stored or absent:
+        what = f"lacks {', '.join(dict.fromkeys(absent))}" if stored else "is not in the build database"
+        raise PublishRefused(f"Not published: {table.name} {what}, though its model succeeded. Build again: make run.")
+    columns = tuple(
+        replace(documented.get(name, Column(name, kind, "")), data_type=stable_type(kind)) for name, kind in stored
+    )
+    return replace(table, columns=columns)
+
+
+def stable_type(data_type: str) -> str:
+    """The type a column is published with.
+
+    DuckDB writes HUGEINT (every sum of integers) to Parquet as a double, and an enum's codes depend on the data.
+    """
+    if data_type.startswith("ENUM"):
+        return "VARCHAR"
+    return re.sub(r"\bU?HUGEINT\b", "BIGINT", data_type)
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _table(node: Mapping[str, Any]) -> Table:
+    meta = _meta(node)
+    key = meta.get("primary_key") or ()
+    return Table(
+        name=_name(node),
+        description=_one_line(node.get("description")),
+        grain=_one_line(meta.get("grain")),
+        primary_key=tuple(part.strip() for part in key.split(",")) if isinstance(key, str) else tuple(key),
+        columns=tuple(
+            Column(
+                name=column["name"],
+                data_type=str(column.get("data_type") or ""),
+                description=_one_line(column.get("description")),
+                unit=_meta(column).get("unit"),
+            )
+            for column in node["columns"].values()
+        ),
+        licence=meta.get("licence"),
+        may_redistribute=meta.get("may_redistribute"),
+    )
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    return node.get("alias") or node["name"]
+
+
+def _meta(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {**(node.get("meta") or {}), **((node.get("config") or {}).get("meta") or {})}
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())

@@ -1,0 +1,1 @@
+"""One module per vendor: a request goes in, an Answer with typed tables comes out."""

@@ -1,0 +1,359 @@
+"""What every vendor shares on the wire: pace, retries, named failures, a circuit breaker, no secrets in any text."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+import requests
+import tenacity
+
+Outcome = Literal[
+    "ok",
+    "empty",
+    "unknown_symbol",
+    "not_found",
+    "rate_limited",
+    "blocked",
+    "malformed",
+    "stale",
+    "unreachable",
+    "skipped",
+]
+
+BASE_URLS = {
+    "yahoo": "https://query2.finance.yahoo.com",
+    "fred": "https://api.stlouisfed.org",
+    "blackrock": "https://www.blackrock.com",
+    "ssga": "https://www.ssga.com",
+    "proshares": "https://accounts.profunds.com",
+    "direxion": "https://www.direxion.com",
+}
+# FRED allows 120 requests a minute and key; the others publish no limit.
+POLITE_RPS = {"yahoo": 2.0, "fred": 2.0, "blackrock": 0.5, "ssga": 0.5, "proshares": 0.5, "direxion": 0.5}
+
+TRIPPING: frozenset[Outcome] = frozenset({"rate_limited", "blocked", "unreachable"})
+TRIP_AFTER = 5
+
+_SECRET_PARAMETER = re.compile(r"\b(api_key|crumb)('?\s*[=:]\s*'?)[^&\s'\"]+", re.IGNORECASE)
+_PAGE = re.compile(rb"<(!doctype|html)\b", re.IGNORECASE)
+_RETRIED = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+
+
+class VendorError(Exception):
+    """A vendor did not answer as it should.
+
+    Attributes:
+        outcome: How the request ends in the ledger.
+        detail: Why, in one line; never holds a secret.
+        http_status: Status of the last answer; None where there was none.
+    """
+
+    def __init__(self, outcome: Outcome, detail: str, http_status: int | None = None) -> None:
+        super().__init__(f"{outcome}: {detail}")
+        self.outcome: Outcome = outcome
+        self.detail = detail
+        self.http_status = http_status
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach one vendor.
+
+    Attributes:
+        vendor: A key of BASE_URLS.
+        base_url: Scheme and host that replace the vendor's own; paths and parameters stay.
+        max_rps: Requests per second; None takes the polite default.
+        timeout_seconds: Longest wait for a connection, and between two bytes of an answer.
+        attempts: Tries per request, the first included.
+        backoff_seconds: First pause before a retry; it doubles from there.
+        retry_after_cap_seconds: A vendor that asks for a longer pause is not asked again in this call.
+        secrets: Texts that must not appear in a URL, a detail, an exception or a log line.
+    """
+
+    vendor: str
+    base_url: str | None = None
+    max_rps: float | None = None
+    timeout_seconds: float = 30.0
+    attempts: int = 4
+    backoff_seconds: float = 1.0
+    retry_after_cap_seconds: float = 60.0
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def root(self) -> str:
+        """Scheme and host in use."""
+        return (self.base_url or BASE_URLS[self.vendor]).rstrip("/")
+
+    @property
+    def rps(self) -> float:
+        """Requests per second in use."""
+        return self.max_rps or POLITE_RPS[self.vendor]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the vendor stands on this machine; then a proxy of the environment must not be used."""
+        return urlsplit(self.root).hostname in ("127.0.0.1", "localhost", "::1")
+
+    def rebase(self, url: str) -> str:
+        """Replace scheme and host if a base URL is set; path and parameters stay as they are."""
+        if self.base_url is None:
+            return url
+        base, parts = urlsplit(self.base_url), urlsplit(url)
+        return urlunsplit((base.scheme, base.netloc, parts.path or "/", parts.query, ""))
+
+    def redact(self, text: str) -> str:
+        """Replace every secret in a text by ***."""
+        for secret in filter(None, self.secrets):
+            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+        return redact_parameters(text)
+
+    def target(self, url: str, params: Mapping[str, Any] | None = None) -> str:
+        """Path and parameters of a request, secrets replaced by ***."""
+        parts = urlsplit(url)
+        query = "&".join(filter(None, (parts.query, urlencode(params or {}))))
+        return self.redact(f"{parts.path or '/'}?{query}" if query else parts.path or "/")
+
+
+def redact_parameters(text: str) -> str:
+    """Replace the values of api_key and crumb by ***, in a URL or in a printed dict."""
+    return _SECRET_PARAMETER.sub(r"\1\2***", text)
+
+
+class _RedactRecords(logging.Filter):
+    """Takes secrets out of log lines of libraries that print whole URLs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        clean = redact_parameters(message)
+        if clean != message:
+            record.msg, record.args = clean, ()
+        return True
+
+
+for _noisy in ("urllib3.connectionpool", "yfinance"):
+    logging.getLogger(_noisy).addFilter(_RedactRecords())
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One complete HTTP answer; header names are lower case, target is path and parameters without secrets."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    target: str
+
+
+@dataclass
+class Trail:
+    """What happened on the wire since the vendor object was last asked."""
+
+    attempts: int = 0
+    target: str = ""
+    status: int | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True)
+class _Try:
+    reply: Reply | None
+    error: str
+    again: bool
+    pause: float = 0.0
+
+
+class Pace:
+    """Keeps a minimum distance between two requests."""
+
+    def __init__(self, per_second: float) -> None:
+        self._spacing = 1.0 / per_second
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Sleep until the next request may start."""
+        with self._lock:
+            pause = self._next - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+            self._next = time.monotonic() + self._spacing
+
+
+class Transport:
+    """One vendor's line during one run: paced, retried, and cut after repeated failure. For one caller at a time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.trail = Trail()
+        self._pace = Pace(connection.rps)
+        self._session = requests.Session()
+        self._session.trust_env = not connection.is_local
+        self._failures = 0
+        self._last_failure = ""
+
+    def begin(self) -> None:
+        """Start a new request of the ledger.
+
+        Raises:
+            VendorError: `skipped`, if the vendor failed TRIP_AFTER times in a row during this run.
+        """
+        self.trail = Trail()
+        if self._failures >= TRIP_AFTER:
+            raise VendorError(
+                "skipped",
+                f"not asked: {self.connection.vendor} failed {self._failures} times in a row, "
+                f"the last time {self._last_failure}",
+            )
+
+    def settle(self, outcome: Outcome, detail: str) -> None:
+        """Tell the circuit breaker how a request of the ledger ended."""
+        if outcome in TRIPPING:
+            self._failures += 1
+            self._last_failure = f"{outcome} ({detail})"
+        elif outcome != "skipped":
+            self._failures = 0
+
+    def pace(self) -> None:
+        """Wait for this vendor's next free moment."""
+        self._pace.wait()
+
+    def get(self, path: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Reply:
+        """GET a path of this vendor with retries.
+
+        Raises:
+            VendorError: rate_limited or unreachable, after the last attempt.
+        """
+        connection = self.connection
+        target = connection.target(path, params)
+
+        def once() -> Reply:
+            response = self._session.get(
+                connection.root + path,
+                params=dict(params),
+                headers=dict(headers or {}),
+                timeout=connection.timeout_seconds,
+            )
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return Reply(response.status_code, names, response.content, target)
+
+        return self.send(target, once, requests.exceptions.RequestException, _RETRIED)
+
+    def send(
+        self,
+        target: str,
+        once: Callable[[], Reply],
+        errors: type[Exception],
+        retried: tuple[type[Exception], ...],
+    ) -> Reply:
+        """Run one request until it is answered or the attempts are used up.
+
+        Args:
+            target: Path and parameters, secrets removed.
+            once: Sends the request a single time.
+            errors: What the client library raises when the network fails.
+            retried: The part of `errors` that may pass: connection lost, timeout, body cut short.
+
+        Returns:
+            An answer that is neither 429 nor 5xx; the vendor module judges the rest.
+
+        Raises:
+            VendorError: rate_limited or unreachable.
+        """
+        connection = self.connection
+        backoff = tenacity.wait_exponential(
+            multiplier=connection.backoff_seconds, max=connection.retry_after_cap_seconds
+        ) + tenacity.wait_random(0, connection.backoff_seconds)
+        tries: list[_Try] = []
+
+        def attempt() -> _Try:
+            tries.append(self._try(target, once, errors, retried))
+            return tries[-1]
+
+        last: _Try = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(connection.attempts),
+            wait=lambda state: max(backoff(state), tries[-1].pause),
+            retry=tenacity.retry_if_result(lambda done: done.again),
+            retry_error_callback=lambda _: tries[-1],
+        )(attempt)
+        times = f"after {len(tries)} attempts"
+        if last.reply is None:
+            raise VendorError("unreachable", f"no complete answer {times}: {last.error}")
+        status = last.reply.status
+        if status == 429:
+            asked = f", asks to wait {last.pause:.0f} s" if last.pause else ""
+            raise VendorError("rate_limited", f"HTTP 429 {times}{asked}", status)
+        if status >= 500:
+            raise VendorError("unreachable", f"HTTP {status} {times}", status)
+        return last.reply
+
+    def _try(
+        self,
+        target: str,
+        once: Callable[[], Reply],
+        errors: type[Exception],
+        retried: tuple[type[Exception], ...],
+    ) -> _Try:
+        """Send once, and say whether another try may help."""
+        cap = self.connection.retry_after_cap_seconds
+        self.pace()
+        self.trail.attempts += 1
+        self.trail.target, self.trail.status, self.trail.body = target, None, None
+        try:
+            reply = once()
+        except errors as error:
+            # the library's text may hold the whole URL, key included
+            text = self.connection.redact(f"{type(error).__name__}: {error}").splitlines()[0][:200]
+            return _Try(None, text, isinstance(error, retried))
+        self.trail.status, self.trail.body = reply.status, reply.body
+        pause = _retry_after(reply.headers.get("retry-after"))
+        return _Try(reply, "", (reply.status == 429 or reply.status >= 500) and pause <= cap, pause)
+
+
+def check_wire(reply: Reply) -> None:
+    """Refuse what no vendor means as data.
+
+    Raises:
+        VendorError: not_found (404), blocked (401, 403, a web page under any status) or malformed (200 without body).
+    """
+    if reply.status == 404:
+        raise VendorError("not_found", "HTTP 404", 404)
+    if reply.status in (401, 403):
+        raise VendorError("blocked", f"HTTP {reply.status}", reply.status)
+    if is_web_page(reply.body):
+        raise VendorError("blocked", f"a web page instead of data (HTTP {reply.status})", reply.status)
+    if reply.status == 200 and not reply.body.strip():
+        raise VendorError("malformed", "HTTP 200 with an empty body", 200)
+
+
+def is_web_page(body: bytes) -> bool:
+    """Whether a body starts as HTML does, after byte order mark and white space."""
+    return _PAGE.match(body[:2048].removeprefix(b"\xef\xbb\xbf").lstrip()) is not None
+
+
+def _retry_after(value: str | None) -> float:
+    """Seconds asked for by a Retry-After header: a number, or an HTTP date."""
+    if not value:
+        return 0.0
+    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
+        return float(value)
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())

@@ -1,0 +1,104 @@
+"""The typed tables vendors answer with: column names, kinds, and null where a value is unknown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import pandas as pd
+
+Kind = Literal["text", "date", "float", "int"]
+
+COLUMNS: dict[str, dict[str, Kind]] = {
+    "yahoo_bar": {
+        "symbol": "text",
+        "session_date": "date",
+        "open": "float",
+        "high": "float",
+        "low": "float",
+        "close": "float",
+        "volume": "int",
+        "split_basis_date": "date",
+    },
+    "yahoo_action": {
+        "symbol": "text",
+        "ex_date": "date",
+        "action_type": "text",
+        "value": "float",
+        "split_basis_date": "date",
+    },
+    "fred_observation": {"series_id": "text", "observation_date": "date", "realtime_start": "date", "value": "float"},
+    "fred_release_date": {"release_id": "int", "release_date": "date"},
+    "fund_day": {
+        "vendor": "text",
+        "symbol": "text",
+        "as_of_date": "date",
+        "nav_usd": "float",
+        "shares_outstanding": "float",
+        "aum_usd": "float",
+        "ex_dividend_usd": "float",
+        "share_basis": "text",
+        "split_basis_date": "date",
+    },
+    "holding_snapshot": {
+        "vendor": "text",
+        "fund": "text",
+        "as_of_date": "date",
+        "file_format": "text",
+        "lines": "int",
+        "weight_sum_pct": "float",
+        "shares_outstanding": "float",
+        "lines_sha256": "text",
+        "file_path": "text",
+    },
+    "holding": {
+        "vendor": "text",
+        "fund": "text",
+        "as_of_date": "date",
+        "line_no": "int",
+        "ticker": "text",
+        "name": "text",
+        "sector": "text",
+        "asset_class": "text",
+        "market_value_usd": "float",
+        "weight_pct": "float",
+        "notional_value_usd": "float",
+        "shares": "float",
+        "price_usd": "float",
+        "location": "text",
+        "exchange": "text",
+        "currency": "text",
+        "market_currency": "text",
+        "cusip": "text",
+        "isin": "text",
+        "sedol": "text",
+    },
+}
+
+
+def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Build one table of COLUMNS, with nulls that survive the way to Parquet.
+
+    Args:
+        name: A key of COLUMNS.
+        rows: One mapping per row; a missing or None value is null, a key that is no column is an error.
+
+    Raises:
+        ValueError: A row has a key that is not a column.
+    """
+    kinds = COLUMNS[name]
+    rows = list(rows)
+    stray = {key for row in rows for key in row} - kinds.keys()
+    if stray:
+        raise ValueError(f"{name} has no column {', '.join(sorted(stray))}")
+    return pd.DataFrame({column: _series([row.get(column) for row in rows], kind) for column, kind in kinds.items()})
+
+
+def _series(values: list[Any], kind: Kind) -> pd.Series:
+    if kind == "float":
+        return pd.Series([math.nan if value is None else float(value) for value in values], dtype="float64")
+    if kind == "int":
+        return pd.Series([pd.NA if value is None else value for value in values], dtype="Int64")
+    # objects keep datetime.date and None as they are
+    return pd.Series(values, dtype="object")

@@ -1,0 +1,104 @@
+"""A reverse split in the middle of a history, and vendors that fail."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.realdata
+
+
+def prices_only(directory, **extra: str) -> None:
+    directory.extra = {"SMALLCAP_VENDORS": "yahoo", "SMALLCAP_START": "2024-01-02", **extra}
+
+
+def test_a_history_continued_over_a_reverse_split_equals_the_one_fetched_after_it(directory, replay, tmp_path_factory):
+    prices_only(directory)
+    for day in ("2026-07-13", "2026-07-17"):
+        replay.today(day)
+        directory.run(day)
+    fresh = type(directory)(tmp_path_factory.mktemp("fresh"), replay.url)
+    prices_only(fresh)
+    fresh.run("2026-07-17")
+    queries = {
+        "levels": "select * exclude (available_at, is_availability_assumed, known_at) from fct_price_daily "
+        "where symbol in ('TZA', 'TNA') order by 1, 2",
+        "returns": "select * from mart_return where symbol in ('TZA', 'TNA') order by 1, 2, 3",
+    }
+    for name, query in queries.items():
+        continued, expected = directory.sql(query), fresh.sql(query)
+        assert len(expected) > 500, name
+        assert continued.equals(expected), name
+    # the history before the split was stored on its old basis, and is kept
+    assert len(directory.sql("select 1 as x from fct_price_revision where symbol = 'TZA'")) > len(
+        directory.sql("select 1 as x from fct_price_daily where symbol = 'TZA'")
+    )
+
+
+def test_a_split_whose_second_pull_fails_is_rebased_from_what_is_stored(directory, replay, tmp_path_factory):
+    prices_only(directory, SMALLCAP_START="2026-01-02")
+    replay.today("2026-07-13")
+    directory.run("2026-07-13")
+    replay.today("2026-07-17")
+    # the first answer, with the split, arrives; the second pull of the whole symbol does not
+    replay.faults([{"match": "chart/TZA.*period1", "kind": "status", "code": 503, "after": 1, "times": 50}])
+    directory.run("2026-07-17")
+    fresh = type(directory)(tmp_path_factory.mktemp("fresh"), replay.url)
+    prices_only(fresh, SMALLCAP_START="2026-01-02")
+    replay.clear()
+    fresh.run("2026-07-17")
+    query = "select session_date, close, volume from fct_price_daily where symbol = 'TZA' order by 1"
+    both = directory.sql(query).merge(fresh.sql(query), on="session_date", suffixes=("", "_fresh"), how="outer")
+    assert len(both) > 100
+    assert not both[["close", "close_fresh"]].isna().any().any()
+    assert ((both["close"] / both["close_fresh"] - 1).abs() < 1e-6).all()
+    # the next run pulls the symbol again, and then both are the same to the last digit
+    directory.run("2026-07-17")
+    assert directory.sql(query).equals(fresh.sql(query))
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [({"kind": "status", "code": 404}, "not_found"), ({"kind": "html200"}, "blocked")],
+    ids=["404", "html"],
+)
+def test_a_vendor_that_fails_for_everything_is_named_and_stops_nothing_else(directory, replay, fault, outcome):
+    directory.extra = {"SMALLCAP_START": "2026-06-01", "SMALLCAP_HOLDINGS_START": "2026-07-01"}
+    replay.today("2026-08-21")
+    replay.faults([{"match": "/fred/", **fault}])
+    printed = directory.run("2026-08-21")
+    ledger = directory.sql("select vendor, outcome, count(*) as n from fct_request_ledger group by all")
+    assert outcome in set(ledger[ledger["vendor"] == "fred"]["outcome"])
+    assert "ok" not in set(ledger[ledger["vendor"] == "fred"]["outcome"])
+    assert ledger[(ledger["vendor"] == "yahoo") & (ledger["outcome"] == "ok")]["n"].sum() > 20
+    status = directory.call("orchestration.cli.status", "2026-08-21").stdout
+    assert "fred macro" in status
+    assert outcome in status
+    assert f"fred: {outcome}" in printed
+    assert directory.sql("select count(*) as n from mart_return")["n"][0] > 0
+    assert directory.sql("select count(*) as n from mart_macro_daily")["n"][0] == 0
+
+
+def test_all_vendors_down_still_publishes_and_the_next_run_asks_again(directory, replay):
+    directory.extra = {"SMALLCAP_START": "2026-07-01", "SMALLCAP_HOLDINGS_START": "2026-08-03"}
+    replay.today("2026-08-21")
+    replay.faults([{"match": ".", "kind": "html200"}])
+    directory.run("2026-08-21")
+    assert directory.sql("select count(*) as n from fct_price_daily")["n"][0] == 0
+    outcomes = set(directory.sql("select distinct outcome from fct_request_ledger")["outcome"])
+    assert outcomes == {"blocked", "skipped"}
+    replay.clear()
+    directory.run("2026-08-21")
+    assert directory.sql("select count(*) as n from fct_price_daily")["n"][0] > 500
+
+
+def test_a_bad_bar_is_quarantined_with_its_reason_and_the_good_ones_are_kept(directory, replay):
+    prices_only(directory, SMALLCAP_START="2026-07-01")
+    replay.today("2026-08-21")
+    replay.faults([{"match": "chart/IWM.*period1", "kind": "negative_price", "index": 3}])
+    directory.run("2026-08-21")
+    bad = directory.raw("select rule, row_date, detail, row_json from {quarantine} where key = 'IWM'")
+    assert list(bad["rule"]) == ["non_positive_price"]
+    issue = directory.sql("select 1 as x from data_quality_issue where key = 'IWM' and rule = 'non_positive_price'")
+    assert len(issue) == 1
+    stored = directory.sql("select count(*) as n from fct_price_daily where symbol = 'IWM'")["n"][0]
+    assert stored == len(directory.sql("select 1 as x from fct_price_daily where symbol = 'SPY'")) - 1

@@ -1,0 +1,81 @@
+"""Every setting has a type and a default, and an error that says what to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from orchestration.calendars import NEW_YORK
+from orchestration.settings import SettingsError, load_settings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch, tmp_path):
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("SMALLCAP_") or name == "FRED_API_KEY":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SMALLCAP_DATA_DIR", str(tmp_path))
+
+
+def test_defaults_need_nothing():
+    settings = load_settings()
+    assert (settings.source, settings.start) == ("sandbox", dt.date(2016, 1, 4))
+    assert settings.first_holdings_date() == dt.date(2024, 6, 3)
+
+
+def test_a_plain_date_is_the_end_of_that_day_in_new_york(monkeypatch):
+    monkeypatch.setenv("SMALLCAP_TODAY", "2026-08-21")
+    assert load_settings().now() == dt.datetime(2026, 8, 21, 23, 59, 59, tzinfo=NEW_YORK)
+
+
+def test_a_timestamp_is_taken_as_given(monkeypatch):
+    monkeypatch.setenv("SMALLCAP_TODAY", "2026-08-21T18:00:00Z")
+    assert load_settings().now() == dt.datetime(2026, 8, 21, 14, 0, tzinfo=NEW_YORK)
+
+
+def test_all_wrong_and_missing_settings_are_named_at_once(monkeypatch):
+    monkeypatch.setenv("SMALLCAP_SOURCE", "live")
+    monkeypatch.setenv("SMALLCAP_TODAY", "yesterday")
+    monkeypatch.setenv("SMALLCAP_HOLDINGS_DATES", "IWM")
+    monkeypatch.setenv("SMALLCAP_MAX_RPS", "0")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    text = str(error.value)
+    for part in ("SMALLCAP_TODAY is 'yesterday'", "SMALLCAP_HOLDINGS_DATES is 'IWM'", "SMALLCAP_MAX_RPS is '0'"):
+        assert part in text
+    assert "FRED_API_KEY is not set; get a free key at" in text
+
+
+def test_a_malformed_key_is_refused_without_being_shown(monkeypatch):
+    monkeypatch.setenv("SMALLCAP_SOURCE", "live")
+    monkeypatch.setenv("FRED_API_KEY", "SECRET-not-a-key")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert "32 lower-case letters and digits" in str(error.value)
+    assert "SECRET" not in str(error.value)
+
+
+def test_the_key_is_not_shown_by_a_settings_object(monkeypatch):
+    monkeypatch.setenv("FRED_API_KEY", "0123456789abcdef0123456789abcdef")
+    assert "0123456789abcdef" not in repr(load_settings())
+
+
+def test_a_live_run_that_does_not_ask_fred_needs_no_key(monkeypatch):
+    monkeypatch.setenv("SMALLCAP_SOURCE", "live")
+    monkeypatch.setenv("SMALLCAP_VENDORS", "yahoo,blackrock")
+    assert load_settings().vendors == ("yahoo", "blackrock")
+
+
+def test_an_unknown_vendor_is_named(monkeypatch):
+    monkeypatch.setenv("SMALLCAP_VENDORS", "yahoo,bloomberg")
+    with pytest.raises(SettingsError, match=r"unknown vendor bloomberg.*out of yahoo,fred"):
+        load_settings()
+
+
+def test_a_vendor_url_with_a_path_is_refused(monkeypatch):
+    monkeypatch.setenv("SMALLCAP_YAHOO_URL", "http://127.0.0.1:1/v8")
+    with pytest.raises(SettingsError, match=r"SMALLCAP_YAHOO_URL.*scheme and host only"):
+        load_settings()
