@@ -10,10 +10,10 @@ A ?=
 B ?= latest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint live run ui status query diff lock clean
+.PHONY: help setup test lint live run ui status query diff dictionary lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed $(DAGSTER_HOME)/dagster.yaml ## create .venv from the lock file
 
@@ -25,9 +25,9 @@ $(VENV)/.installed: requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+$(DAGSTER_HOME)/dagster.yaml: orchestration/dagster.yaml
 	@mkdir -p $(DAGSTER_HOME)
-	@cp dagster.yaml $@
+	@cp $< $@
 
 test: setup ## run the whole test suite
 	$(BIN)/python -m pytest
@@ -55,6 +55,9 @@ query: setup ## run SQL on the served database: make query SQL="select ..."
 
 diff: setup ## what changed between two releases: make diff A=<release> B=<release>
 	@$(BIN)/python -m orchestration.cli.diff "$(A)" "$(B)"
+
+dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
+	@$(BIN)/python -m orchestration.cli.dictionary
 
 lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

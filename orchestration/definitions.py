@@ -1,5 +1,7 @@
 """What Dagster sees."""
 
+import datetime as dt
+
 import dagster as dg
 
 from orchestration.automation import after_close, daily_job
@@ -12,8 +14,13 @@ from orchestration.ingest.prices import prices
 from orchestration.publish.asset import release
 from orchestration.warehouse import DBT, warehouse
 
+# runs come every session at 17:30: over a long weekend four days apart, never five
+FRESH = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(days=5), warn_window=dt.timedelta(days=4, hours=6))
+
+ASSETS = [prices, macro, etf_shares, constituents, events, request_ledger, nyse_sessions, warehouse, release]
+
 defs = dg.Definitions(
-    assets=[prices, macro, etf_shares, constituents, events, request_ledger, nyse_sessions, warehouse, release],
+    assets=dg.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, FRESH), ASSETS),
     jobs=[daily_job],
     schedules=[after_close],
     resources={"dbt": DBT},

@@ -56,8 +56,10 @@ class Translator(DagsterDbtTranslator):
             return spec
         folder = "seeds" if node["resource_type"] == "seed" else node["fqn"][1]
         group = node["fqn"][2] if folder == "marts" and len(node["fqn"]) > 3 else folder
+        # what stands on nothing waits for the ingest as well, so that a backfill builds the warehouse once
+        roots = [] if spec.deps else [dg.AssetKey("request_ledger"), dg.AssetKey("nyse_sessions")]
         return spec.replace_attributes(group_name=group, owners=[OWNER]).merge_attributes(
-            metadata=_seed_columns(node), tags={"layer": folder}, kinds={"dbt", "duckdb"}
+            deps=roots, metadata=_seed_columns(node), tags={"layer": folder}, kinds={"dbt", "duckdb"}
         )
 
 
@@ -124,8 +126,11 @@ def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterato
     # dbt reads the folder from the environment, in which the default is not spelled out
     os.environ["SMALLCAP_DATA_DIR"] = str(settings.data_dir)
     target = build / "dbt" / context.run.run_id
+    # whatever part was asked for, the whole is built: a partial build could not be published
     call = dbt.cli(
-        ["build", "--vars", json.dumps(build_vars(settings, now, name))], context=context, target_path=target
+        ["build", "--select", "fqn:*", "--vars", json.dumps(build_vars(settings, now, name))],
+        context=context,
+        target_path=target,
     )
     events: list[Any] = []
     try:
@@ -145,7 +150,17 @@ def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterato
                 dagster_run_id=context.run.run_id,
             )
     # counted here, after dbt has closed the file: dagster-dbt's own count leaves it open in this process
-    yield from _with_row_counts(events, build / "warehouse.duckdb")
+    asked = [event for event in events if _is_selected(context, event)]
+    yield from _with_row_counts(asked, build / "warehouse.duckdb")
+
+
+def _is_selected(context: dg.AssetExecutionContext, event: object) -> bool:
+    """Whether an event belongs to the part of the warehouse that the run asked for."""
+    if isinstance(event, dg.Output):
+        return event.output_name in context.op_execution_context.selected_output_names
+    if isinstance(event, dg.AssetCheckResult) and event.asset_key and event.check_name:
+        return dg.AssetCheckKey(event.asset_key, event.check_name) in context.selected_asset_check_keys
+    return True
 
 
 def _with_row_counts(events: Iterable[Any], database: Path) -> Iterator[Any]:

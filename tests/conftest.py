@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,56 @@ from typing import Any
 import pytest
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class SandboxDirectory:
+    """A data directory that the whole job fills from the sandbox market, as `make run` does."""
+
+    def __init__(self, root: Path, start: str = "2024-01-02", holdings_start: str = "2026-05-01") -> None:
+        self.root = root
+        self.data = root / "data"
+        self.printed = ""
+        self._range = {"SMALLCAP_START": start, "SMALLCAP_HOLDINGS_START": holdings_start}
+
+    def environment(self, today: str) -> dict[str, str]:
+        """The environment of a run: nothing of the caller's settings, no key."""
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("SMALLCAP_", "DAGSTER_", "FRED_"))}
+        return env | {
+            **self._range,
+            "SMALLCAP_SOURCE": "sandbox",
+            "SMALLCAP_TODAY": today,
+            "SMALLCAP_DATA_DIR": str(self.data),
+            "DAGSTER_HOME": str(self.root / "dagster"),
+        }
+
+    def call(self, module: str, today: str, *args: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the commands."""
+        return subprocess.run(
+            [sys.executable, "-m", module, *args],
+            cwd=REPOSITORY,
+            env=self.environment(today) | extra,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+
+    def run(self, today: str) -> str:
+        """Run the job to its end; a failing one shows what it printed."""
+        done = self.call("orchestration.cli.run", today)
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+        return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def sandbox_release(tmp_path_factory: pytest.TempPathFactory) -> SandboxDirectory:
+    """A published sandbox warehouse as of 2026-11-20."""
+    directory = SandboxDirectory(tmp_path_factory.mktemp("sandbox"))
+    directory.printed = directory.run("2026-11-20")
+    return directory
 
 
 class ReplayServer:

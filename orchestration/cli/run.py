@@ -32,7 +32,7 @@ def _home() -> None:
     home = os.environ.setdefault("DAGSTER_HOME", str(REPOSITORY / ".dagster"))
     os.makedirs(home, exist_ok=True)  # noqa: PTH103 - the setting is text
     if not os.path.exists(os.path.join(home, "dagster.yaml")):  # noqa: PTH110, PTH118
-        shutil.copy(REPOSITORY / "dagster.yaml", home)
+        shutil.copy(REPOSITORY / "orchestration" / "dagster.yaml", home)
 
 
 def _run(settings: Settings) -> int:

@@ -6,8 +6,9 @@ import datetime as dt
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pandas as pd
 import pyarrow as pa
@@ -70,6 +71,15 @@ def stamp(dates: pd.Series, model: AvailableAt, now: dt.datetime, asked: Sequenc
     )
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """One answer as it will be stored: its rows by raw table and identity, its ledger row, what was refused of it."""
+
+    rows: list[tuple[str, tuple[str, ...], pa.Table]]
+    request: dict[str, Any]
+    refused: list[dict[str, Any]]
+
+
 class Batch:
     """Answers of one run, stored when enough have come together and at the end, even after an error.
 
@@ -94,7 +104,7 @@ class Batch:
         self.failures: list[Answer] = []
         self.rejected = 0
         self.accepted = 0
-        self._pending: list[tuple[Answer, dict[str, pd.DataFrame]]] = []
+        self._pending: list[_Taken] = []
         self._rows = 0
 
     def __enter__(self) -> Self:
@@ -112,12 +122,17 @@ class Batch:
             answer: What the vendor said.
             frames: Its rows by raw table with available_at and is_availability_assumed; none where it failed.
         """
+        frames = frames or {}
+        # as Arrow at once: it is small, and a body of some hundred kB is not kept until the flush
+        rows = [
+            (name, _identity(TABLES[name], frame), self._rows_of(name, frame, answer)) for name, frame in frames.items()
+        ]
+        own = self._own(answer)
+        self._pending.append(_Taken(rows, _request(answer) | own, [row | own for row in _refused(answer)]))
         self.outcomes[answer.outcome] += 1
         self.rejected += len(answer.rejected)
         if answer.outcome not in ("ok", "empty"):
             self.failures.append(answer)
-        frames = frames or {}
-        self._pending.append((answer, frames))
         count = sum(len(frame) for frame in frames.values())
         self.accepted += count
         self._rows += count
@@ -131,85 +146,85 @@ class Batch:
         with self.lake.lock():
             first = self.lake.next_sequence()
             grouped: dict[tuple[str, tuple[str, ...]], list[pa.Table]] = defaultdict(list)
-            requests, refused = [], []
-            for number, (answer, frames) in enumerate(self._pending):
+            requests: list[dict[str, Any]] = []
+            refused: list[dict[str, Any]] = []
+            for number, taken in enumerate(self._pending):
                 request_id = f"{first:08d}-{number:05d}"
-                for name, frame in frames.items():
-                    table = TABLES[name]
-                    grouped[name, _identity(table, frame)].append(self._stored(table, frame, answer, request_id))
-                requests.append(self._request(answer, request_id))
-                refused.extend(self._refused(answer, request_id))
+                for name, identity, rows in taken.rows:
+                    numbered = pa.repeat(pa.scalar(request_id, pa.string()), rows.num_rows)
+                    grouped[name, identity].append(rows.append_column("request_id", numbered))
+                requests.append(taken.request | {"request_id": request_id})
+                refused.extend(row | {"request_id": request_id} for row in taken.refused)
             # actions first: whether a bar crosses a split is asked of the stored splits
             for (name, identity), parts in sorted(grouped.items(), key=lambda item: item[0][0] != YAHOO_ACTION.name):
                 added = self.lake.append(TABLES[name], pa.concat_tables(parts), self.lake.next_sequence(), identity)
                 self.rows_added[name] += added.num_rows
-                self.rows_revised[name] += sum(added.column("is_revision").to_pylist())
+                self.rows_revised[name] += int(added.column("is_revision").to_numpy().sum())
             if refused:
-                self.lake.append(QUARANTINE, pa.concat_tables(refused), self.lake.next_sequence())
-            self.lake.append(REQUEST, pa.concat_tables(requests), self.lake.next_sequence())
+                self.lake.append(QUARANTINE, _table(QUARANTINE, refused), self.lake.next_sequence())
+            self.lake.append(REQUEST, _table(REQUEST, requests), self.lake.next_sequence())
         self._pending.clear()
         self._rows = 0
 
-    def _stored(self, table: RawTable, frame: pd.DataFrame, answer: Answer, request_id: str) -> pa.Table:
-        rows = arrow(table, frame)
+    def _rows_of(self, name: str, frame: pd.DataFrame, answer: Answer) -> pa.Table:
+        """A frame as its raw table has it, without what only the flush knows."""
+        rows = arrow(TABLES[name], frame)
         available = pa.array(frame["available_at"], BOOKKEEPING.field("available_at").type)
         assumed = pa.array(frame["is_availability_assumed"], pa.bool_())
-        return _booked(rows, self.now, available, assumed, answer.payload_sha256, request_id)
+        book = {
+            "fetched_at": pa.repeat(pa.scalar(self.now, BOOKKEEPING.field("fetched_at").type), len(frame)),
+            "available_at": available,
+            "is_availability_assumed": assumed,
+            "payload_sha256": pa.repeat(pa.scalar(answer.payload_sha256, pa.string()), len(frame)),
+        }
+        return pa.table([*rows.columns, *book.values()], names=[*rows.column_names, *book])
 
-    def _request(self, answer: Answer, request_id: str) -> pa.Table:
-        row = {
+    def _own(self, answer: Answer) -> dict[str, Any]:
+        """The pipeline's own rows are known when they are written."""
+        return {
+            "fetched_at": self.now,
+            "available_at": self.now,
+            "is_availability_assumed": False,
+            "payload_sha256": answer.payload_sha256,
+        }
+
+
+def _request(answer: Answer) -> dict[str, Any]:
+    return {
+        "vendor": answer.vendor,
+        "dataset": answer.dataset,
+        "key": answer.key,
+        "window_start": answer.window_start,
+        "window_end": answer.window_end,
+        "outcome": answer.outcome,
+        "http_status": answer.http_status,
+        "rows": answer.rows_accepted,
+        "rows_rejected": len(answer.rejected),
+        "attempts": answer.attempts,
+        "url": answer.url,
+        "detail": answer.detail,
+        "payload_bytes": len(answer.payload) if answer.payload is not None else None,
+    }
+
+
+def _refused(answer: Answer) -> list[dict[str, Any]]:
+    return [
+        {
             "vendor": answer.vendor,
             "dataset": answer.dataset,
-            "key": answer.key,
-            "window_start": answer.window_start,
-            "window_end": answer.window_end,
-            "outcome": answer.outcome,
-            "http_status": answer.http_status,
-            "rows": answer.rows_accepted,
-            "rows_rejected": len(answer.rejected),
-            "attempts": answer.attempts,
-            "url": answer.url,
-            "detail": answer.detail,
-            "payload_bytes": len(answer.payload) if answer.payload is not None else None,
+            "key": r.key,
+            "row_date": r.row_date,
+            "rule": r.rule,
+            "detail": r.detail,
+            "row_json": json.dumps(r.row, default=str, sort_keys=True),
         }
-        rows = pa.Table.from_pylist([row], schema=REQUEST.columns)
-        return self._own(rows, answer, request_id)
-
-    def _refused(self, answer: Answer, request_id: str) -> list[pa.Table]:
-        rows = [
-            {
-                "vendor": answer.vendor,
-                "dataset": answer.dataset,
-                "key": r.key,
-                "row_date": r.row_date,
-                "rule": r.rule,
-                "detail": r.detail,
-                "row_json": json.dumps(r.row, default=str, sort_keys=True),
-            }
-            for r in answer.rejected
-        ]
-        if not rows:
-            return []
-        return [self._own(pa.Table.from_pylist(rows, schema=QUARANTINE.columns), answer, request_id)]
-
-    def _own(self, rows: pa.Table, answer: Answer, request_id: str) -> pa.Table:
-        """The pipeline's own rows are known when they are written."""
-        now = pa.array([self.now] * rows.num_rows, BOOKKEEPING.field("available_at").type)
-        seen = pa.array([False] * rows.num_rows, pa.bool_())
-        return _booked(rows, self.now, now, seen, answer.payload_sha256, request_id)
+        for r in answer.rejected
+    ]
 
 
-def _booked(
-    rows: pa.Table, now: dt.datetime, available: pa.Array, assumed: pa.Array, sha256: str | None, request_id: str
-) -> pa.Table:
-    count = rows.num_rows
-    return (
-        rows.append_column("fetched_at", pa.array([now] * count, BOOKKEEPING.field("fetched_at").type))
-        .append_column("available_at", available)
-        .append_column("is_availability_assumed", assumed)
-        .append_column("payload_sha256", pa.array([sha256] * count, pa.string()))
-        .append_column("request_id", pa.array([request_id] * count, pa.string()))
-    )
+def _table(table: RawTable, rows: list[dict[str, Any]]) -> pa.Table:
+    schema = pa.schema([column for column in table.schema if column.name != "ingest_seq"])
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _identity(table: RawTable, frame: pd.DataFrame) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 import datetime as dt
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -13,10 +15,14 @@ import pyarrow as pa
 
 from orchestration.calendars import NEW_YORK, last_closed_session
 from orchestration.ingest.batch import Batch
+from orchestration.ingest.plots import line_plot, rows_by_month
 from orchestration.lake.contracts import TABLES
 from orchestration.lake.store import Lake
 from orchestration.settings import REPOSITORY, Settings, load_settings, partition_settings
 from orchestration.vendors.http import Connection
+
+# month partitions in one run need a backfill policy, which Dagster 1.13 still calls beta
+warnings.filterwarnings("ignore", message="Parameter .backfill_policy", category=dg.BetaWarning)
 
 SEEDS = REPOSITORY / "dbt_project" / "seeds"
 OWNER = "team:smallcap-lake"
@@ -138,6 +144,27 @@ def reconstitution_fridays() -> list[dt.date]:
     return [dt.date.fromisoformat(text) for text in seed("reconstitution")["effective_date"]]
 
 
+def pictures(session: Session, table: str, date: str, lines: dict[str, pd.Series], unit: str) -> dict[str, Any]:
+    """The two plots of an asset page: the last year of what it stores, and how much it stores by month."""
+    label = "SYNTHETIC, " if session.settings.source == "sandbox" else ""
+    stored = rows_by_month(session.lake, table, date, session.now)
+    return {
+        "last_year": line_plot(lines, f"{label}last year", unit),
+        "rows_by_month": line_plot(stored, f"{label}rows stored by month", "rows"),
+        "preview": preview(session, table, date),
+    }
+
+
+def preview(session: Session, table: str, date: str) -> dg.MetadataValue:
+    """The newest rows as they are stored."""
+    names = ", ".join(TABLES[table].columns.names[:10])
+    rows = session.lake.query(
+        f"select {names} from {table} where fetched_at <= ? order by {date} desc, ingest_seq desc limit 5",
+        [session.now],
+    ).to_pandas()
+    return dg.MetadataValue.md(rows.to_markdown(index=False) if len(rows) else "*nothing stored yet*")
+
+
 def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
     """The checks every ingest asset carries; they warn, because one vendor down never stops the others."""
     return [
@@ -153,7 +180,7 @@ def result(
     tables: Sequence[str],
     behind: dict[str, str],
     note: str = "",
-    extra: dict[str, dg.MetadataValue] | None = None,
+    extra: dict[str, Any] | None = None,
 ) -> dg.MaterializeResult:
     """Row counts, failures and checks of one ingest asset.
 
@@ -171,7 +198,7 @@ def result(
         {"key": a.key, "outcome": a.outcome, "http_status": a.http_status or 0, "detail": a.detail[:300]}
         for a in batch.failures
     ]
-    metadata: dict[str, dg.MetadataValue] = {
+    metadata: dict[str, Any] = {
         "dagster/row_count": dg.MetadataValue.int(sum(stored.values())),
         "rows_added": dg.MetadataValue.int(sum(batch.rows_added.values())),
         "rows_revised": dg.MetadataValue.int(sum(batch.rows_revised.values())),

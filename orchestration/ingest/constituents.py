@@ -2,9 +2,9 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import dagster as dg
-import pandas as pd
 import pyarrow as pa
 
 from orchestration.calendars import fund_available_at, previous_session
@@ -20,6 +20,7 @@ from orchestration.ingest.common import (
     check_specs,
     newest_by_key,
     open_session,
+    pictures,
     reconstitution_fridays,
     reference_file,
     result,
@@ -33,6 +34,7 @@ from orchestration.ingest.plan import (
     expected_holdings,
     newest_reconstitution_first,
 )
+from orchestration.ingest.plots import last_year
 from orchestration.lake.store import write_table_atomically
 from orchestration.vendors.answer import Answer
 from orchestration.vendors.blackrock import BlackRock
@@ -69,7 +71,7 @@ def constituents(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.
         if session.asks("blackrock"):
             vendor = BlackRock(session.connection("blackrock"))
             budget = Budget(session, asked)
-            stored: set[tuple[str, dt.date]] = set()
+            stored = _stored(session)
             queue = _queue(wanted)
             for number, (fund, day) in enumerate(queue, 1):
                 done = _ask_back(
@@ -87,7 +89,11 @@ def constituents(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.
         for fund in funds
         if fund not in newest or newest[fund] < last
     }
-    extra = {"dates_waiting_for_budget": dg.MetadataValue.int(waiting)}
+    lines = last_year(session.lake, "holding_snapshot", "fund", "as_of_date", "lines", tuple(funds), session.now)
+    extra = {
+        "dates_waiting_for_budget": waiting,
+        **pictures(session, "holding_snapshot", "as_of_date", lines, "lines in the file"),
+    }
     return result(session, batch, ["holding_snapshot", "holding"], behind, extra=extra)
 
 
@@ -113,6 +119,23 @@ class Budget:
         return True
 
 
+@dataclass
+class Stored:
+    """Which snapshots need not be stored again.
+
+    Attributes:
+        newest: Hash over the lines of the newest stored version, by fund and as-of date.
+        taken: Snapshots this run has stored; two questions can bring the same file.
+    """
+
+    newest: dict[tuple[str, dt.date], str]
+    taken: set[tuple[str, dt.date]] = field(default_factory=set)
+
+    def holds(self, fund: str, as_of: dt.date, lines_sha256: str) -> bool:
+        """Whether this run has stored the snapshot, or an earlier one the same lines."""
+        return (fund, as_of) in self.taken or self.newest.get((fund, as_of)) == lines_sha256
+
+
 def _expected(session: Session, fund: str, asked: dict[str, list[Asked]]) -> list[dt.date]:
     start = session.settings.first_holdings_date()
     history = [a for asks in asked.values() for a in asks]
@@ -130,7 +153,8 @@ def _queue(wanted: dict[str, list[dt.date]]) -> list[tuple[str, dt.date]]:
     """Newest reconstitution first; all funds of a date together, because migrations need them all."""
     fridays = [day for day in reconstitution_fridays() if any(day <= max(days) for days in wanted.values() if days)]
     days = newest_reconstitution_first({day for dates in wanted.values() for day in dates}, fridays)
-    return [(fund, day) for day in days for fund in wanted if day in set(wanted[fund])]
+    dates = {fund: set(chosen) for fund, chosen in wanted.items()}
+    return [(fund, day) for day in days for fund in wanted if day in dates[fund]]
 
 
 def _ask_back(
@@ -142,7 +166,7 @@ def _ask_back(
     portfolio_id: str,
     day: dt.date,
     history: list[Asked],
-    stored: set[tuple[str, dt.date]],
+    stored: Stored,
 ) -> bool:
     """Ask for a date, then up to five sessions back while nothing is published; False where the budget ran out."""
     for _ in range(UNPUBLISHED_RETRIES + 1):
@@ -168,16 +192,20 @@ def _known_outcome(session: Session, day: dt.date, history: Iterable[Asked]) -> 
     if any(a.outcome == "ok" for a in answers):
         return "ok"
     final = [
-        a
-        for a in answers
-        if a.is_answer_for(session.now) or (a.outcome in ANSWERED and a.day - day > STILL_COMING)
+        a for a in answers if a.is_answer_for(session.now) or (a.outcome in ANSWERED and a.day - day > STILL_COMING)
     ]
     return final[-1].outcome if final else None
 
 
-def _add(
-    batch: Batch, session: Session, answer: Answer, history: Iterable[Asked], stored: set[tuple[str, dt.date]]
-) -> None:
+def _stored(session: Session) -> Stored:
+    rows = session.lake.query(
+        "select fund, as_of_date, lines_sha256 from holding_snapshot where vendor = 'blackrock' "
+        "qualify row_number() over (partition by fund, as_of_date order by fetched_at desc, ingest_seq desc) = 1"
+    ).to_pylist()
+    return Stored({(row["fund"], row["as_of_date"]): row["lines_sha256"] for row in rows})
+
+
+def _add(batch: Batch, session: Session, answer: Answer, history: Iterable[Asked], stored: Stored) -> None:
     if answer.outcome != "ok" or not answer.payload:
         batch.add(answer)
         return
@@ -185,25 +213,15 @@ def _add(
     path = session.lake.archive(answer.payload, answer.file_format, "blackrock", "holdings", answer.key)
     known = stamp(snapshot["as_of_date"], fund_available_at, session.now, list(history))
     snapshot = snapshot.assign(file_path=path).join(known)
-    # two questions can bring the same file, which says of itself of which date it is
-    key = (answer.key, snapshot["as_of_date"].iloc[0])
-    if key in stored or _is_stored(session, snapshot):
+    # the file says of itself of which date it is
+    row = snapshot.iloc[0]
+    if stored.holds(row["fund"], row["as_of_date"], row["lines_sha256"]):
         batch.add(answer)
         return
-    stored.add(key)
-    repeated = pd.concat([known.iloc[[0]]] * len(lines), ignore_index=True)
+    stored.taken.add((row["fund"], row["as_of_date"]))
+    lines = lines.assign(**{name: row[name] for name in known})
     # lines before their snapshot row: a crash between the two leaves lines nobody reads
-    batch.add(answer, {"holding": lines.reset_index(drop=True).join(repeated), "holding_snapshot": snapshot})
-
-
-def _is_stored(session: Session, snapshot: pd.DataFrame) -> bool:
-    row = snapshot.iloc[0]
-    newest = session.lake.query(
-        "select lines_sha256 from holding_snapshot where vendor = ? and fund = ? and as_of_date = ? "
-        "order by fetched_at desc, ingest_seq desc limit 1",
-        [row["vendor"], row["fund"], row["as_of_date"]],
-    ).to_pylist()
-    return bool(newest) and newest[0]["lines_sha256"] == row["lines_sha256"]
+    batch.add(answer, {"holding": lines, "holding_snapshot": snapshot})
 
 
 def _write_expected(session: Session, expected: dict[str, list[dt.date]]) -> None:

@@ -19,10 +19,12 @@ from orchestration.ingest.common import (
     check_specs,
     newest_by_key,
     open_session,
+    pictures,
     result,
     seed,
 )
 from orchestration.ingest.plan import window_to_ask
+from orchestration.ingest.plots import last_year
 from orchestration.vendors.answer import Answer
 from orchestration.vendors.blackrock import BlackRock
 from orchestration.vendors.direxion import Direxion
@@ -73,7 +75,11 @@ def etf_shares(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Ma
                     known = stamp(frame["as_of_date"], fund_available_at, session.now, history)
                     batch.add(answer, {"fund_day": frame.join(known)})
                 session.progress(context, vendor, number, len(symbols), f"{symbol}: {answer.outcome}", batch)
-    return result(session, batch, ["fund_day"], _behind(session, list(funds["symbol"]), last))
+    lines = last_year(
+        session.lake, "fund_day", "symbol", "as_of_date", "shares_outstanding / 1e6", ("IWM", "SPY"), session.now
+    )
+    pages = pictures(session, "fund_day", "as_of_date", lines, "million shares")
+    return result(session, batch, ["fund_day"], _behind(session, list(funds["symbol"]), last), extra=pages)
 
 
 def _sponsors(session: Session, funds: pd.DataFrame) -> Iterator[tuple[str, FundDays, list[str]]]:

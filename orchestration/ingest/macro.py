@@ -20,10 +20,12 @@ from orchestration.ingest.common import (
     check_specs,
     newest_by_key,
     open_session,
+    pictures,
     result,
     seed,
 )
 from orchestration.ingest.plan import Asked, window_to_ask
+from orchestration.ingest.plots import last_year
 from orchestration.vendors.answer import Answer
 from orchestration.vendors.fred import Fred
 
@@ -66,10 +68,18 @@ def macro(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Materia
                 if answer is None:
                     continue
                 _add(batch, session, answer, row, history, releases.get(row["release_id"], []))
-                session.progress(
-                    context, "fred", number, len(series), f"{row['series_id']}: {answer.outcome}", batch
-                )
-    return result(session, batch, ["fred_observation"], _behind(session, series))
+                session.progress(context, "fred", number, len(series), f"{row['series_id']}: {answer.outcome}", batch)
+    lines = last_year(
+        session.lake,
+        "fred_observation",
+        "series_id",
+        "observation_date",
+        "value",
+        ("DGS10", "DGS2", "DFEDTARU", "BAMLH0A0HYM2"),
+        session.now,
+    )
+    pages = pictures(session, "fred_observation", "observation_date", lines, "percent")
+    return result(session, batch, ["fred_observation"], _behind(session, series), extra=pages)
 
 
 def fred_client(session: Session) -> Fred:

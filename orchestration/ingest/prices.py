@@ -19,10 +19,12 @@ from orchestration.ingest.common import (
     check_specs,
     newest_by_key,
     open_session,
+    pictures,
     result,
     seed,
 )
 from orchestration.ingest.plan import OVERLAP_SESSIONS, Asked, sessions_before, window_to_ask
+from orchestration.ingest.plots import last_year
 from orchestration.vendors.answer import Answer
 from orchestration.vendors.yahoo import Yahoo
 
@@ -78,7 +80,12 @@ def prices(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Materi
                         answer = ask(yahoo, session, symbol, *whole)
                 _add(batch, session, answer, history)
                 session.progress(context, "yahoo", number, len(symbols), f"{symbol}: {answer.outcome}", batch)
-    return result(session, batch, ["yahoo_bar", "yahoo_action"], _behind(session, symbols, last))
+    lines = last_year(
+        session.lake, "yahoo_bar", "symbol", "session_date", "close", ("^RUT", "^GSPC", "IWM", "QQQ"), session.now
+    )
+    indexed = {name: 100 * series / series.iloc[0] for name, series in lines.items()}
+    pages = pictures(session, "yahoo_bar", "session_date", indexed, "a year ago = 100")
+    return result(session, batch, ["yahoo_bar", "yahoo_action"], _behind(session, symbols, last), extra=pages)
 
 
 def ask(yahoo: Yahoo, session: Session, symbol: str, first: dt.date, last: dt.date) -> Answer:

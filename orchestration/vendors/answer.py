@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -74,7 +75,7 @@ class Answer:
         attempts: HTTP requests sent for the data, retries included.
         detail: Why it ended so; empty where there is nothing to say.
         payload: The body as received (several bodies joined by a line feed); the offending body of a failure.
-        file_format: json, csv, xml, or html where a web page came instead.
+        file_format: json, csv, xml, xlsx, or html where a web page came instead.
         rows: Accepted rows by table.
         rejected: Rows that failed a check.
     """
@@ -99,7 +100,7 @@ class Answer:
         """Accepted rows over all tables."""
         return sum(len(frame) for frame in self.rows.values())
 
-    @property
+    @cached_property
     def payload_sha256(self) -> str | None:
         """Hex digest of the payload; None where there is none."""
         return None if self.payload is None else hashlib.sha256(self.payload).hexdigest()

@@ -7,16 +7,20 @@ import datetime as dt
 import hashlib
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.calendars import CALENDAR_END, CALENDAR_START, is_session, sessions_between
+import numpy as np
+
+from orchestration.calendars import CALENDAR_END, CALENDAR_START, is_session
 from orchestration.vendors import text as printed
 from orchestration.vendors.answer import Answer, Parsed, Question, Rejected, ask, jsonable
+from orchestration.vendors.fund_day import FundDays
 from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire
 from orchestration.vendors.spreadsheetml import read_sheet
-from orchestration.vendors.tables import table
+from orchestration.vendors.tables import table, table_of_columns
 
 API = "/varnish-api/blk-one01-product-data/product-data/api/"
 DOCUMENT = API + "v1/get-fund-document"
@@ -128,38 +132,39 @@ class BlackRock:
 
 @dataclass(frozen=True)
 class _File:
-    """One holdings file, unparsed: its own date, the fund's shares, and texts or numbers by line and column."""
+    """One holdings file, unparsed: its own date, the fund's shares, and texts or numbers by column and line."""
 
     as_of: dt.date | None
     shares_outstanding: float | None
-    lines: list[dict[str, Any]]
+    line_no: list[int]
+    columns: dict[str, list[Any]]
     broken: list[tuple[int, list[str]]]  # line number and cells of lines that do not fit the header
 
 
 def _snapshot(fund: str, asked: dt.date | None, file: _File, file_format: str, payload: bytes) -> Parsed:
     if file.as_of is None:
-        if file.lines:
-            raise VendorError("malformed", f"{len(file.lines)} lines without an as-of date", 200)
+        if file.line_no:
+            raise VendorError("malformed", f"{len(file.line_no)} lines without an as-of date", 200)
         return Parsed("empty", payload=payload, file_format=file_format, detail="not published")
     note = _check_date(asked, file.as_of)
-    if not file.lines:
+    if not file.line_no:
         raise VendorError("malformed", f"dated {file.as_of} but without lines", 200)
-    lines, rejected = _lines(fund, file)
-    if not lines:
+    line_no, columns, rejected = _lines(fund, file)
+    if not len(line_no):
         raise VendorError("malformed", f"all {len(rejected)} lines rejected, first: {rejected[0].detail}", 200)
-    content = json.dumps(lines, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    weights = columns["weight_pct"]
     keys = {"vendor": "blackrock", "fund": fund, "as_of_date": file.as_of}
     snapshot = {
         **keys,
         "file_format": file_format,
-        "lines": len(lines),
-        "weight_sum_pct": sum(line["weight_pct"] or 0.0 for line in lines),
+        "lines": len(line_no),
+        "weight_sum_pct": math.fsum(weights[~np.isnan(weights)]),
         "shares_outstanding": file.shares_outstanding,
-        "lines_sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "lines_sha256": _fingerprint(line_no, columns),
     }
     rows = {
         "holding_snapshot": table("holding_snapshot", [snapshot]),
-        "holding": table("holding", [keys | line for line in lines]),
+        "holding": table_of_columns("holding", len(line_no), {**keys, "line_no": line_no, **columns}),
     }
     return Parsed("ok", rows, tuple(rejected), payload, file_format, note)
 
@@ -174,28 +179,57 @@ def _check_date(asked: dt.date | None, header: dt.date) -> str:
     return f"asked for {asked}, the file is of {header}" if asked and header != asked else ""
 
 
-def _lines(fund: str, file: _File) -> tuple[list[dict[str, Any]], list[Rejected]]:
-    """Typed lines in file order, and those with an unreadable or impossible number."""
-    lines: list[dict[str, Any]] = []
+def _lines(fund: str, file: _File) -> tuple[np.ndarray, dict[str, Any], list[Rejected]]:
+    """Numbers and typed columns of the lines in file order, and the lines with an unreadable or impossible number."""
     rejected = [
         Rejected("holding", fund, file.as_of, "column_count", "the line does not fit the header", {str(no): cells})
         for no, cells in file.broken
     ]
-    for raw in file.lines:
-        line: dict[str, Any] = {"line_no": raw["line_no"]}
-        try:
-            for column in FIELDS:
-                value = raw.get(column)
-                line[column] = printed.number(value) if column in NUMBERS else printed.words(value)
-        except ValueError as fault:
-            rejected.append(Rejected("holding", fund, file.as_of, "bad_number", f"{column}: {fault}", jsonable(raw)))
+    length = len(file.line_no)
+    nothing = [None] * length
+    columns: dict[str, Any] = {}
+    wrong: dict[int, tuple[str, str]] = {}  # rule and detail by place; the first column at fault is named
+    for column in FIELDS:
+        raw = file.columns.get(column, nothing)
+        if column not in NUMBERS:
+            columns[column] = printed.words_of(raw)
             continue
-        if line["price_usd"] is not None and line["price_usd"] < 0:
-            detail = f"price {line['price_usd']}"
-            rejected.append(Rejected("holding", fund, file.as_of, "negative_price", detail, jsonable(raw)))
-            continue
-        lines.append(line)
-    return lines, rejected
+        columns[column], faults = printed.numbers_of(raw)
+        for place, fault in faults.items():
+            wrong.setdefault(place, ("bad_number", f"{column}: {fault}"))
+    prices = columns["price_usd"]
+    for place in np.flatnonzero(prices < 0).tolist():
+        wrong.setdefault(place, ("negative_price", f"price {float(prices[place])}"))
+    line_no = np.array(file.line_no, dtype="int64")
+    if not wrong:
+        return line_no, columns, rejected
+    for place in sorted(wrong):
+        raw_line = {"line_no": file.line_no[place]} | {name: values[place] for name, values in file.columns.items()}
+        rejected.append(Rejected("holding", fund, file.as_of, *wrong[place], jsonable(raw_line)))
+    good = np.array([place for place in range(length) if place not in wrong], dtype="int64")
+    kept = {
+        column: values[good] if column in NUMBERS else [values[place] for place in good]
+        for column, values in columns.items()
+    }
+    return line_no[good], kept, rejected
+
+
+def _fingerprint(line_no: np.ndarray, columns: dict[str, Any]) -> str:
+    """Hash of the parsed lines, column by column: one byte sequence for one content, on every machine.
+
+    Numbers are little-endian doubles with one NaN and one zero; texts are their lengths, -1 for null, then all of them
+    joined, so that no text can pass for two.
+    """
+    digest = hashlib.sha256(line_no.astype("<i8").tobytes())
+    for column, values in columns.items():
+        digest.update(f"\n{column}\n".encode())
+        if column in NUMBERS:
+            digest.update(np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes())
+        else:
+            lengths = [-1 if value is None else len(value) for value in values]
+            digest.update(np.array(lengths, dtype="<i8").tobytes())
+            digest.update("".join(filter(None, values)).encode())
+    return digest.hexdigest()
 
 
 def _read_json(reply: Reply) -> _File:
@@ -215,17 +249,13 @@ def _read_json(reply: Reply) -> _File:
     _require(columns, [FIELDS[column][0] for column in REQUIRED if column not in columns], reply.status)
     if not all(isinstance(values, list) for values in columns.values()):
         if as_of is None and not any(columns.values()):
-            return _File(None, None, [], [])
+            return _File(None, None, [], {}, [])
         raise VendorError("malformed", "columns are not arrays", reply.status)
     length = len(columns["ticker"])
     uneven = [f"{FIELDS[column][0]} {len(values)}" for column, values in columns.items() if len(values) != length]
     if uneven:
         raise VendorError("malformed", f"arrays of unequal length: ticker {length}, {', '.join(uneven)}", reply.status)
-    lines = [
-        {"line_no": n, **dict(zip(columns, values, strict=True))}
-        for n, values in enumerate(zip(*columns.values(), strict=True), start=1)
-    ]
-    return _File(as_of, None, lines, [])
+    return _File(as_of, None, list(range(1, length + 1)), columns, [])
 
 
 def _only(value: Any) -> Any:
@@ -260,11 +290,13 @@ def _read_csv(reply: Reply) -> _File:
     # iShares has sent the whole content twice
     if any(block != blocks[0] for block in blocks[1:]):
         raise VendorError("malformed", "two different tables in one file", reply.status)
-    lines, broken = blocks[0]
-    return _File(as_of, shares, lines, broken)
+    return _File(as_of, shares, *blocks[0])
 
 
-def _block(rows: list[list[str]], start: int, status: int) -> tuple[list[dict[str, Any]], list[tuple[int, list[str]]]]:
+_Block = tuple[list[int], dict[str, list[str]], list[tuple[int, list[str]]]]
+
+
+def _block(rows: list[list[str]], start: int, status: int) -> _Block:
     """The table below one header line; it ends at the first line that holds one cell or none."""
     header = [cell.lower() for cell in rows[start]]
     places = {
@@ -272,7 +304,8 @@ def _block(rows: list[list[str]], start: int, status: int) -> tuple[list[dict[st
         for column, (_, names) in FIELDS.items()
     }
     _require(rows[start], [FIELDS[column][1][0] for column in REQUIRED if places[column] is None], status)
-    lines: list[dict[str, Any]] = []
+    line_no: list[int] = []
+    lines: list[list[str]] = []
     broken: list[tuple[int, list[str]]] = []
     for number, row in enumerate(rows[start + 1 :], start=1):
         cells = row[: len(header)] if row[len(header) :] == [""] else row
@@ -281,9 +314,10 @@ def _block(rows: list[list[str]], start: int, status: int) -> tuple[list[dict[st
         if len(cells) != len(header):
             broken.append((number, cells))
             continue
-        known = {column: cells[place] for column, place in places.items() if place is not None}
-        lines.append({"line_no": number, **known})
-    return lines, broken
+        line_no.append(number)
+        lines.append(cells)
+    columns = {column: [cells[place] for cells in lines] for column, place in places.items() if place is not None}
+    return line_no, columns, broken
 
 
 def _fund_days(symbol: str, first: dt.date, last: dt.date, basis: dt.date, reply: Reply) -> Parsed:
@@ -304,54 +338,10 @@ def _fund_days(symbol: str, first: dt.date, last: dt.date, basis: dt.date, reply
     needed = [names[column] for column in ("nav_usd", "shares_outstanding") if names[column] not in header]
     _require(header, needed, reply.status)
     places = {column: header.index(name) for column, name in names.items() if name in header}
-    sessions = set(sessions_between(first, last))
-    kept: dict[dt.date, dict[str, Any]] = {}
-    rejected: list[Rejected] = []
-    clashing: set[dt.date] = set()
+    labels = {"nav_usd": "NAV", "shares_outstanding": "shares"}
+    days = FundDays("blackrock", symbol, first, last, basis=basis, labels=labels)
     for cells in sheet[(start or 0) + 1 :]:
-        if not any(cells):
-            continue
-        raw = {"as_of_date": cells[0]} | {c: cells[n] if n < len(cells) else "" for c, n in places.items()}
-
-        def reject(day: dt.date | None, rule: str, detail: str, row: dict[str, Any] = raw) -> None:
-            rejected.append(Rejected("fund_day", symbol, day, rule, detail, jsonable(row)))
-
-        try:
-            day = printed.day(cells[0])
-        except ValueError as fault:
-            reject(None, "bad_date", str(fault))
-            continue
-        if day is None:
-            reject(None, "bad_date", "no date")
-            continue
-        if not first <= day <= last:
-            continue
-        try:
-            values = {column: printed.number(raw[column]) for column in places}
-        except ValueError as fault:
-            reject(day, "bad_number", str(fault))
-            continue
-        known = [value for value in (values["nav_usd"], values["shares_outstanding"]) if value is not None]
-        if day not in sessions:
-            reject(day, "not_a_session", "the NYSE is closed on this date")
-        elif not known:
-            reject(day, "no_value", "neither NAV nor shares")
-        elif min(known) <= 0:
-            reject(day, "non_positive", f"NAV {values['nav_usd']}, shares {values['shares_outstanding']}")
-        elif day in kept and any(kept[day][column] != value for column, value in values.items()):
-            clashing.add(day)
-            reject(day, "duplicate_date", "two different lines of one date")
-        else:
-            fixed = {"vendor": "blackrock", "symbol": symbol, "share_basis": "restated", "split_basis_date": basis}
-            kept[day] = {**fixed, "as_of_date": day, **values}
-    for day in sorted(clashing):
-        row = kept.pop(day)
-        detail = "two different lines of one date"
-        rejected.append(Rejected("fund_day", symbol, day, "duplicate_date", detail, jsonable(row)))
-    if not kept:
-        expected = {"not_a_session", "no_value"}
-        outcome = "empty" if all(row.rule in expected for row in rejected) else "malformed"
-        detail = f"all {len(rejected)} days rejected" if rejected else "no days in the window"
-        return Parsed(outcome, rejected=tuple(rejected), payload=reply.body, detail=detail)
-    days = table("fund_day", [kept[day] for day in sorted(kept)])
-    return Parsed("ok", {"fund_day": days}, tuple(rejected), reply.body)
+        if any(cells):
+            numbers = {column: cells[place] if place < len(cells) else "" for column, place in places.items()}
+            days.add({"as_of_date": cells[0]} | numbers)
+    return days.parsed(reply.body)

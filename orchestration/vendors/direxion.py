@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-import re
 import statistics
 
 from orchestration.calendars import CALENDAR_START, is_session
@@ -143,7 +142,7 @@ def _lines(symbol: str, header: list[str], rows: list[list[str]]) -> tuple[list[
 
 def _trade_date(lines: list[dict[str, str]], status: int) -> dt.date:
     try:
-        days = {_day(line[DATE]) for line in lines}
+        days = {printed.month_first(line[DATE]) for line in lines}
     except ValueError as fault:
         raise VendorError("malformed", f"TradeDate: {fault}", status) from None
     if len(days) != 1:
@@ -170,12 +169,3 @@ def _assets(symbol: str, day: dt.date, lines: list[dict[str, str]]) -> tuple[lis
             continue
         estimates.append(value / (percent / 100))
     return estimates, rejected
-
-
-def _day(text: str) -> dt.date:
-    """A date printed as `5/6/2026`, the month first; a time of day may follow."""
-    match = re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})( \d{1,2}:\d{2}.*)?", text)
-    if match is None:
-        raise ValueError(f"not a date: {text[:40]!r}")
-    month, day, year = (int(part) for part in match.groups()[:3])
-    return dt.date(year, month, day)

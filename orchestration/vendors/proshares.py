@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-import re
 
-from orchestration.calendars import sessions_between
 from orchestration.vendors import text as printed
-from orchestration.vendors.answer import Answer, Parsed, Question, Rejected, ask, jsonable
+from orchestration.vendors.answer import Answer, Parsed, Question, ask
+from orchestration.vendors.fund_day import FundDays, Numbers
 from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire
-from orchestration.vendors.tables import table
 
 HISTORY = "/etfdata/ByFund/{}-historical_nav.csv"
 # our column: its name in the file
@@ -21,7 +19,6 @@ FIELDS = {
     "shares_outstanding": "shares outstanding (000)",
     "aum_usd": "assets under management",
 }
-NUMBERS = ("nav_usd", "shares_outstanding", "aum_usd")
 
 
 class ProShares:
@@ -54,59 +51,32 @@ class ProShares:
 
 
 def _fund_days(symbol: str, first: dt.date, last: dt.date, basis: dt.date, reply: Reply) -> Parsed:
-    lines = _read(symbol, reply)
-    sessions = set(sessions_between(first, last))
-    kept: dict[dt.date, dict[str, float | None]] = {}
-    rejected: list[Rejected] = []
-    clashing: set[dt.date] = set()
-    for raw in lines:
+    days = FundDays(
+        "proshares",
+        symbol,
+        first,
+        last,
+        basis=basis,
+        labels={"nav_usd": "NAV", "shares_outstanding": "shares", "aum_usd": "assets"},
+        read_date=printed.month_first,
+        adjust=_whole_shares,
+    )
+    for raw in _read(symbol, reply):
+        if raw.keys() == FIELDS.keys():
+            days.add(raw)
+        else:
+            days.reject(None, "column_count", "the line does not fit the header", raw)
+    return days.parsed(reply.body)
 
-        def reject(day: dt.date | None, rule: str, detail: str, row: dict[str, str] = raw) -> None:
-            rejected.append(Rejected("fund_day", symbol, day, rule, detail, jsonable(row)))
 
-        if raw.keys() != FIELDS.keys():
-            reject(None, "column_count", "the line does not fit the header")
-            continue
-        try:
-            day = _day(raw["as_of_date"])
-        except ValueError as fault:
-            reject(None, "bad_date", str(fault))
-            continue
-        if not first <= day <= last:
-            continue
-        try:
-            values = {column: printed.number(raw[column]) for column in NUMBERS}
-        except ValueError as fault:
-            reject(day, "bad_number", str(fault))
-            continue
-        thousands, assets = values["shares_outstanding"], values["aum_usd"]
-        if thousands is not None:
-            shares = round(thousands * 1000)
-            rounded_away = shares == 0 and (assets or 0) > 0
-            values["shares_outstanding"] = None if rounded_away else float(shares)
-        known = [value for value in values.values() if value is not None]
-        if day not in sessions:
-            reject(day, "not_a_session", "the NYSE is closed on this date")
-        elif not known:
-            reject(day, "no_value", "neither NAV nor shares nor assets")
-        elif min(known) <= 0:
-            detail = f"NAV {values['nav_usd']}, shares {values['shares_outstanding']}, assets {assets}"
-            reject(day, "non_positive", detail)
-        elif kept.setdefault(day, values) != values:
-            clashing.add(day)
-            reject(day, "duplicate_date", "two different lines of one date")
-    for day in sorted(clashing):
-        row = {"as_of_date": day} | kept.pop(day)
-        detail = "two different lines of one date"
-        rejected.append(Rejected("fund_day", symbol, day, "duplicate_date", detail, jsonable(row)))
-    if not kept:
-        expected = {"not_a_session", "no_value"}
-        outcome = "empty" if all(row.rule in expected for row in rejected) else "malformed"
-        detail = f"all {len(rejected)} days rejected" if rejected else "no days in the window"
-        return Parsed(outcome, rejected=tuple(rejected), payload=reply.body, detail=detail)
-    fixed = {"vendor": "proshares", "symbol": symbol, "share_basis": "restated"}
-    rows = [fixed | {"as_of_date": day, "split_basis_date": basis} | kept[day] for day in sorted(kept)]
-    return Parsed("ok", {"fund_day": table("fund_day", rows)}, tuple(rejected), reply.body)
+def _whole_shares(numbers: Numbers) -> Numbers:
+    """Shares are printed in thousands; those that rounding took away are unknown."""
+    thousands = numbers["shares_outstanding"]
+    if thousands is None:
+        return numbers
+    shares = round(thousands * 1000)
+    rounded_away = shares == 0 and (numbers["aum_usd"] or 0) > 0
+    return numbers | {"shares_outstanding": None if rounded_away else float(shares)}
 
 
 def _read(symbol: str, reply: Reply) -> list[dict[str, str]]:
@@ -140,12 +110,3 @@ def _read(symbol: str, reply: Reply) -> list[dict[str, str]]:
             raise VendorError("malformed", f"asked for {symbol}, a line is of {named['ticker']}", reply.status)
         lines.append({column: named[name] for column, name in FIELDS.items()})
     return lines
-
-
-def _day(text: str) -> dt.date:
-    """A date printed as `05/06/2026`, the month first."""
-    match = re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text)
-    if match is None:
-        raise ValueError(f"not a date: {text[:40]!r}")
-    month, day, year = map(int, match.groups())
-    return dt.date(year, month, day)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from orchestration.calendars import sessions_between
 from orchestration.vendors import text as printed
-from orchestration.vendors.answer import Answer, Parsed, Question, Rejected, ask, jsonable
+from orchestration.vendors.answer import Answer, Parsed, Question, ask
+from orchestration.vendors.fund_day import FundDays
 from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire
-from orchestration.vendors.tables import table
 from orchestration.vendors.xlsx import read_sheet
 
 HISTORY = "/library-content/products/fund-data/etfs/us/navhist-us-en-{}.xlsx"
@@ -20,7 +19,7 @@ FIELDS = {
     "shares_outstanding": "shares outstanding",
     "aum_usd": "total net assets",
 }
-NUMBERS = ("nav_usd", "shares_outstanding", "aum_usd")
+LABELS = {"nav_usd": "NAV", "shares_outstanding": "shares", "aum_usd": "net assets"}
 
 
 class StateStreet:
@@ -56,56 +55,12 @@ def _fund_days(symbol: str, first: dt.date, last: dt.date, reply: Reply) -> Pars
     if not any(any(row) for row in sheet):
         return Parsed("empty", payload=reply.body, detail="the sheet is empty")
     start, places = _header(symbol, sheet, reply.status)
-    sessions = set(sessions_between(first, last))
-    kept: dict[dt.date, dict[str, float | None]] = {}
-    rejected: list[Rejected] = []
-    clashing: set[dt.date] = set()
+    days = FundDays("ssga", symbol, first, last, basis=None, labels=LABELS)
     for cells in sheet[start + 1 :]:
         raw = {column: cells[place] if place < len(cells) else "" for column, place in places.items()}
-
-        def reject(day: dt.date | None, rule: str, detail: str, row: dict[str, str] = raw) -> None:
-            rejected.append(Rejected("fund_day", symbol, day, rule, detail, jsonable(row)))
-
-        try:
-            day = printed.day(raw["as_of_date"])
-        except ValueError as fault:
-            if _holds_a_number(raw):  # else it is a line of the disclaimer
-                reject(None, "bad_date", str(fault))
-            continue
-        if day is None:
-            if _holds_a_number(raw):
-                reject(None, "bad_date", "no date")
-            continue
-        if not first <= day <= last:
-            continue
-        try:
-            values = {column: printed.number(raw[column]) for column in NUMBERS}
-        except ValueError as fault:
-            reject(day, "bad_number", str(fault))
-            continue
-        known = [value for value in values.values() if value is not None]
-        if day not in sessions:
-            reject(day, "not_a_session", "the NYSE is closed on this date")
-        elif not known:
-            reject(day, "no_value", "neither NAV nor shares nor net assets")
-        elif min(known) <= 0:
-            detail = f"NAV {values['nav_usd']}, shares {values['shares_outstanding']}, net assets {values['aum_usd']}"
-            reject(day, "non_positive", detail)
-        elif kept.setdefault(day, values) != values:
-            clashing.add(day)
-            reject(day, "duplicate_date", "two different lines of one date")
-    for day in sorted(clashing):
-        row = {"as_of_date": day} | kept.pop(day)
-        detail = "two different lines of one date"
-        rejected.append(Rejected("fund_day", symbol, day, "duplicate_date", detail, jsonable(row)))
-    if not kept:
-        expected = {"not_a_session", "no_value"}
-        outcome = "empty" if all(row.rule in expected for row in rejected) else "malformed"
-        detail = f"all {len(rejected)} days rejected" if rejected else "no days in the window"
-        return Parsed(outcome, rejected=tuple(rejected), payload=reply.body, detail=detail)
-    fixed = {"vendor": "ssga", "symbol": symbol, "share_basis": "as_reported"}
-    rows = [fixed | {"as_of_date": day, "split_basis_date": day} | kept[day] for day in sorted(kept)]
-    return Parsed("ok", {"fund_day": table("fund_day", rows)}, tuple(rejected), reply.body)
+        if _holds_a_number(raw) or _is_dated(raw):  # else it is a line of the disclaimer
+            days.add(raw)
+    return days.parsed(reply.body)
 
 
 def _read(reply: Reply) -> list[list[str]]:
@@ -136,10 +91,17 @@ def _header(symbol: str, sheet: list[list[str]], status: int) -> tuple[int, dict
 
 
 def _holds_a_number(raw: dict[str, str]) -> bool:
-    for column in NUMBERS:
+    for column in LABELS:
         try:
             if printed.number(raw[column]) is not None:
                 return True
         except ValueError:
             continue
     return False
+
+
+def _is_dated(raw: dict[str, str]) -> bool:
+    try:
+        return printed.day(raw["as_of_date"]) is not None
+    except ValueError:
+        return False

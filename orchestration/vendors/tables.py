@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 Kind = Literal["text", "date", "float", "int"]
@@ -89,13 +90,38 @@ def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """
     kinds = COLUMNS[name]
     rows = list(rows)
-    stray = {key for row in rows for key in row} - kinds.keys()
-    if stray:
-        raise ValueError(f"{name} has no column {', '.join(sorted(stray))}")
+    _refuse_stray(name, {key for row in rows for key in row})
     return pd.DataFrame({column: _series([row.get(column) for row in rows], kind) for column, kind in kinds.items()})
 
 
-def _series(values: list[Any], kind: Kind) -> pd.Series:
+def table_of_columns(name: str, length: int, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Build one table of COLUMNS from whole columns.
+
+    Args:
+        name: A key of COLUMNS.
+        length: Number of rows.
+        columns: A list or array per column; a single value stands for every row, a missing column is null.
+
+    Raises:
+        ValueError: A column that the table does not have.
+    """
+    _refuse_stray(name, columns.keys())
+    whole = {
+        column: values if isinstance(values := columns.get(column), (list, np.ndarray)) else [values] * length
+        for column in COLUMNS[name]
+    }
+    return pd.DataFrame({column: _series(whole[column], kind) for column, kind in COLUMNS[name].items()})
+
+
+def _refuse_stray(name: str, found: Iterable[str]) -> None:
+    stray = set(found) - COLUMNS[name].keys()
+    if stray:
+        raise ValueError(f"{name} has no column {', '.join(sorted(stray))}")
+
+
+def _series(values: list[Any] | np.ndarray, kind: Kind) -> pd.Series:
+    if isinstance(values, np.ndarray):
+        return pd.Series(values, dtype="float64" if kind == "float" else "Int64" if kind == "int" else "object")
     if kind == "float":
         return pd.Series([math.nan if value is None else float(value) for value in values], dtype="float64")
     if kind == "int":

@@ -5,8 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from collections.abc import Sequence
+from types import NoneType
 from typing import Any
 
+import numpy as np
+
+_NOTHING = frozenset({"", "-", "--"})
 _BLANKS = {"", "-", "--", "n/a", "nan"}
 _MONTHS = {
     month: number
@@ -17,6 +22,8 @@ _MONTHS = {
 _US = re.compile(r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}), (\d{4})")  # May 05, 2026
 _UK = re.compile(r"(\d{1,2})[-/ ]([A-Za-z]{3})[a-z]*[-/ ](\d{4})")  # 05-May-2026, 27/Aug/2026
 _ISO = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")  # 2026-05-05, 20260505
+_MONTH_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})( \d{1,2}:\d{2}.*)?")  # 05/06/2026, 5/6/2026 12:00:00 AM
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def words(value: Any) -> str | None:
@@ -24,7 +31,21 @@ def words(value: Any) -> str | None:
     if value is None:
         return None
     text = str(value).replace("\u00a0", " ").strip()
-    return None if text in ("", "-", "--") else text
+    return None if text in _NOTHING else text
+
+
+def words_of(values: Sequence[Any]) -> list[str | None]:
+    """`words` of every value of a column."""
+    if not set(map(type, values)) <= {str, NoneType}:
+        return [words(value) for value in values]
+    distinct = set(values)
+    if len(distinct) * 4 < len(values):
+        known = {value: words(value) for value in distinct}
+        return [known[value] for value in values]
+    texts = ["" if value is None else value for value in values]
+    if not "".join(texts).isascii():
+        texts = [text.replace("\u00a0", " ") for text in texts]
+    return [None if (text := padded.strip()) in _NOTHING else text for padded in texts]
 
 
 def number(value: Any) -> float | None:
@@ -36,14 +57,17 @@ def number(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        result = float(value)
+        try:
+            result = float(value)
+        except OverflowError:
+            raise ValueError("not a finite number") from None
     else:
         text = str(value).replace("\u00a0", " ").strip()
         if text.lower() in _BLANKS:
             return None
         negative = text.startswith("(") and text.endswith(")")
         plain = text.strip("()").replace(",", "").replace("$", "").removesuffix("%").strip()
-        if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", plain):
+        if not _NUMBER.fullmatch(plain):
             raise ValueError(f"not a number: {text[:40]!r}")
         result = -float(plain) if negative else float(plain)
     if math.isnan(result):
@@ -51,6 +75,28 @@ def number(value: Any) -> float | None:
     if math.isinf(result):
         raise ValueError("not a finite number")
     return result
+
+
+def numbers_of(values: Sequence[Any]) -> tuple[np.ndarray, dict[int, str]]:
+    """`number` of every value of a column: NaN where nothing is known, and what is wrong with a value by its place."""
+    if set(map(type, values)) <= {float, int, NoneType}:
+        try:
+            found = np.array(values, dtype="float64")
+        except OverflowError:
+            pass  # the loop names the place
+        else:
+            if not np.isinf(found).any():
+                return found, {}
+    found = np.full(len(values), math.nan)
+    faults: dict[int, str] = {}
+    for place, value in enumerate(values):
+        try:
+            known = number(value)
+        except ValueError as fault:
+            faults[place] = str(fault)
+        else:
+            found[place] = math.nan if known is None else known
+    return found, faults
 
 
 def day(value: Any) -> dt.date | None:
@@ -74,3 +120,16 @@ def day(value: Any) -> dt.date | None:
     if month.lower() not in _MONTHS:
         raise ValueError(f"not a date: {text[:40]!r}")
     return dt.date(int(year), _MONTHS[month.lower()], int(date))
+
+
+def month_first(text: str) -> dt.date:
+    """A date printed as `05/06/2026` or `5/6/2026`, the month first; a time of day may follow.
+
+    Raises:
+        ValueError: Anything else, blanks included.
+    """
+    match = _MONTH_FIRST.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a date: {text[:40]!r}")
+    month, date, year = (int(part) for part in match.groups()[:3])
+    return dt.date(year, month, date)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.lake.contracts import FRED_OBSERVATION, FRED_RELEASE_DATE, YAHOO_ACTION, YAHOO_BAR, RawTable
+from orchestration.lake.contracts import FRED_OBSERVATION, FRED_RELEASE_DATE, HOLDING, YAHOO_ACTION, YAHOO_BAR, RawTable
 from orchestration.lake.store import Lake, LakeError
 
 START = dt.datetime(2026, 7, 1, 22, 0, tzinfo=dt.UTC)
@@ -121,6 +121,48 @@ def test_a_release_calendar_is_stored_whole_so_that_a_moved_date_is_seen(tmp_pat
     assert append(lake, FRED_RELEASE_DATE, rows, 1).num_rows == 0
     moved = [{"release_id": 10, "release_date": d} for d in (dt.date(2026, 11, 10), dt.date(2026, 12, 10))]
     assert append(lake, FRED_RELEASE_DATE, moved, 2).num_rows == 2
+
+
+def test_snapshots_of_new_keys_come_with_compared_ones_in_one_append(tmp_path):
+    lake = Lake(tmp_path, "live")
+
+    def dates(release: int, *days: int) -> list[dict]:
+        return [{"release_id": release, "release_date": dt.date(2026, 11, day)} for day in days]
+
+    append(lake, FRED_RELEASE_DATE, dates(10, 12, 13) + dates(11, 5))
+    added = append(lake, FRED_RELEASE_DATE, dates(12, 1) + dates(10, 12) + dates(11, 5) + dates(13, 2), 1).to_pylist()
+    assert [(row["release_id"], row["is_revision"], row["is_availability_assumed"]) for row in added] == [
+        (12, False, True),
+        (10, True, False),
+        (13, False, True),
+    ]
+    first, fetched = START - dt.timedelta(days=30), START + dt.timedelta(days=1)
+    assert [row["available_at"] for row in added] == [first, fetched, first]
+    # the newest stored set counts, not any older one
+    assert append(lake, FRED_RELEASE_DATE, dates(10, 12), 2).num_rows == 0
+    assert append(lake, FRED_RELEASE_DATE, dates(10, 12, 13), 2).num_rows == 2
+
+
+def line(fund: str, number: int, weight: float | None = 1.0) -> dict:
+    keys = {"vendor": "blackrock", "fund": fund, "as_of_date": dt.date(2026, 6, 1)}
+    return {**keys, "line_no": number, "ticker": f"T{number}", "weight_pct": weight}
+
+
+def test_a_holdings_file_is_stored_whole_in_its_order_and_once(tmp_path):
+    lake = Lake(tmp_path, "live")
+    lines = [line("IWM", number) for number in (2, 1, 3)]
+    added = append(lake, HOLDING, lines)
+    assert added.column("line_no").to_pylist() == [2, 1, 3]
+    assert added.column("is_revision").to_pylist() == [False] * 3
+    assert append(lake, HOLDING, lines, 1).num_rows == 0
+    changed = [line("IWM", 2), line("IWM", 1, None), line("IWM", 3)]
+    both = append(lake, HOLDING, [line("IWB", 1), *changed], 2)
+    assert both.select(["fund", "is_revision"]).to_pylist() == [
+        {"fund": "IWB", "is_revision": False},
+        *[{"fund": "IWM", "is_revision": True}] * 3,
+    ]
+    # a second line with equal content is a difference
+    assert append(lake, HOLDING, [*changed, line("IWM", 3)], 3).num_rows == 4
 
 
 def test_a_directory_filled_by_one_source_refuses_another(tmp_path):

@@ -120,6 +120,38 @@ def test_csv_is_the_fallback_and_holds_the_same(vendor, blackrock):
     assert "JSON blocked" in by_csv.detail
 
 
+def test_the_hash_is_of_the_lines_alone(vendor, blackrock):
+    same = [json_file(), json_file(as_of="20260504"), json_file(unitsHeld=["10.00", 5, "(20)"]), json_file(cusip=None)]
+    names = ["ALPHA INC", "BETA, INC CVR", "USD CASH"]
+    others = [
+        json_file(unitsHeld=[10.0, 5.0, -20.5]),
+        json_file(unitsHeld=[10.0, None, -20.0]),
+        json_file(issueName=[names[0] + names[1][0], names[1][1:], names[2]]),
+        json_file(issueName=[names[0], None, names[2]]),
+        json_file(cusip=names, issueName=[None] * 3),
+    ]
+    vendor.on(JSON, *same, *others)
+    hashes = [snapshot(blackrock.holdings("TST", 1, DAY))["lines_sha256"] for _ in (*same, *others)]
+    assert set(hashes[: len(same)]) == {"3db15157ca2d6fb04c183c986641272e6be9ba0d2541b04fcb84e59b77a88059"}
+    assert len(set(hashes)) == 1 + len(others)
+
+
+def test_rejected_lines_come_in_file_order_with_the_first_column_at_fault(vendor, blackrock):
+    changes = {"marketValue": [1.0, "x", 1.0], "unitPrice": [-1.0, "y", -2.0], "unitsHeld": [1.0, 1.0, "z"]}
+    vendor.on(JSON, json_file(ticker=["AAA", "BBB", "CCC"], **changes), json_file(unitPrice=[1.0, -1.0, 1.0]))
+    all_bad = blackrock.holdings("TST", 1, DAY)
+    assert "all 3 lines rejected, first: price -1.0" in all_bad.detail
+    answer = blackrock.holdings("TST", 1, DAY)
+    assert [line["line_no"] for line in lines_of(answer)] == [1, 3]
+    (bad,) = answer.rejected
+    assert (bad.rule, bad.detail, bad.row["line_no"], bad.row["name"]) == (
+        "negative_price",
+        "price -1.0",
+        2,
+        "BETA, INC CVR",
+    )
+
+
 def test_newest_file_has_no_date_in_the_request(vendor, blackrock):
     vendor.on(JSON, json_file())
     answer = blackrock.holdings("TST", 1, None)

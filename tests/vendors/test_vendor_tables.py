@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestration.lake.contracts import TABLES
-from orchestration.vendors.tables import COLUMNS, table
-from orchestration.vendors.text import day, number, words
+from orchestration.vendors.tables import COLUMNS, table, table_of_columns
+from orchestration.vendors.text import day, month_first, number, numbers_of, words, words_of
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -78,3 +82,53 @@ def test_dates_unknown_and_unreadable():
 def test_words():
     assert words("\u00a0 ABC ") == "ABC"
     assert words("--") is None
+
+
+cells = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.sampled_from(["-", "--", "", " ", "n/a", "1,234.5", "(7)", "1e999", "\u00a0", "A\u00a0B", " A ", "x"]),
+    st.text(),
+)
+
+
+@given(values=st.lists(cells, max_size=12) | st.lists(st.sampled_from(["A", " A", "-", None]), max_size=40))
+def test_a_column_of_words_is_read_as_each_of_them(values):
+    assert words_of(values) == [words(value) for value in values]
+
+
+@given(values=st.lists(cells, max_size=12) | st.lists(st.floats() | st.integers() | st.none(), max_size=12))
+def test_a_column_of_numbers_is_read_as_each_of_them(values):
+    found, faults = numbers_of(values)
+    for place, value in enumerate(values):
+        if place in faults:
+            with pytest.raises(ValueError, match="not a"):
+                number(value)
+        else:
+            known = number(value)
+            assert np.isnan(found[place]) if known is None else found[place] == known
+
+
+def test_whole_columns_make_the_same_table_as_rows():
+    rows = [
+        {"vendor": "v", "fund": "F", "as_of_date": dt.date(2026, 5, 5), "line_no": n, "name": name, "shares": shares}
+        for n, name, shares in ((1, "A", 2.5), (2, None, None))
+    ]
+    columns = {"line_no": np.array([1, 2]), "name": ["A", None], "shares": np.array([2.5, np.nan])}
+    built = table_of_columns("holding", 2, {"vendor": "v", "fund": "F", "as_of_date": dt.date(2026, 5, 5), **columns})
+    pd.testing.assert_frame_equal(built, table("holding", rows))
+    with pytest.raises(ValueError, match="no column sum"):
+        table_of_columns("holding", 0, {"sum": []})
+
+
+@pytest.mark.parametrize("text", ["05/06/2026", "5/6/2026", "5/6/2026 12:00:00 AM"])
+def test_dates_with_the_month_first(text):
+    assert month_first(text) == dt.date(2026, 5, 6)
+
+
+@pytest.mark.parametrize("text", ["", "13/06/2026", "2026-05-06", "5/6/26", "5/6/2026 soon"])
+def test_not_dates_with_the_month_first(text):
+    with pytest.raises(ValueError, match=r"not a date|month must be"):
+        month_first(text)

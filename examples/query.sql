@@ -1,0 +1,86 @@
+-- Questions people ask of smallcap.duckdb. Run them all:
+--     duckdb -readonly data_lake/smallcap.duckdb < examples/query.sql
+-- or paste one into: make query SQL="..."
+
+-- Which data these are: sandbox is a synthetic market, live comes from the vendors.
+select release_id, source, as_of_session, built_at from dim_release;
+
+-- Year to date on the newest session: price return (the headline) and total return, as fractions.
+select symbol, base_date, session_date, return_px, return_tr
+from mart_return
+where window_code = 'ytd' and session_date = (select as_of_session from dim_release)
+order by return_px desc;
+
+-- IWM less QQQ over five sessions, in percentage points, the last ten sessions.
+select session_date, base_date, spread_px_pp, spread_tr_pp
+from mart_relative_performance
+where symbol = 'IWM' and benchmark_symbol = 'QQQ' and window_code = '5d'
+order by session_date desc
+limit 10;
+
+-- Between any two dates: the macro takes the last session on or before each of them.
+select * from return_between('^RUT', '2026-06-30', '2026-09-30');
+
+-- The same against a benchmark: spreads in percentage points, the price ratio as a fraction.
+select * from relative_between('IWM', 'SPY', '2026-06-30', '2026-09-30');
+
+-- The 10-year yield as a reader knew it on each session: observation_date is the day before, or earlier.
+select session_date, value, observation_date, available_at, change_bp_5
+from mart_macro_daily
+where series_id = 'DGS10'
+order by session_date desc
+limit 10;
+
+-- High-yield spread: level in percent, distance from its 63-session low in basis points.
+select session_date, value, change_bp_5, change_bp_21, above_low_63_bp
+from mart_macro_daily
+where series_id = 'BAMLH0A0HYM2'
+order by session_date desc
+limit 10;
+
+-- IWM flows of 65 sessions: dollars, percent of the assets before, and when the newest input was out.
+select flow_date, flow_usd, flow_65d_usd, flow_65d_pct_aum, flow_65d_zscore, available_at
+from mart_etf_flow
+where symbol = 'IWM'
+order by flow_date desc
+limit 10;
+
+-- The newest Russell 2000 reconstitution, read from the holdings of IWM, largest additions first.
+select event_id, change_date, change_type, direction, ticker, name, sector, weight_before_pct, weight_after_pct, confidence
+from mart_reconstitution_change
+where
+    index_code = 'R2000'
+    and event_id = (select max(event_id) from mart_reconstitution_summary where index_code = 'R2000')
+order by weight_after_pct desc nulls last, ticker
+limit 20;
+
+-- What was known at a moment: share counts and flows that were out by then.
+select symbol, flow_date, flow_usd, flow_5d_usd, available_at
+from flow_known_at('2026-07-31 18:00:00-04')
+where symbol = 'IWM'
+order by flow_date desc
+limit 3;
+
+-- Coverage: what is stored, what is missing, and since when, by dataset.
+select
+    dataset,
+    count(*) filter (state = 'present') as present,
+    count(*) filter (state = 'missing') as missing,
+    count(distinct key) filter (state = 'missing') as keys_with_gaps,
+    min(session_date) filter (state = 'missing') as first_gap,
+    max(session_date) filter (state = 'missing') as last_gap
+from fct_coverage
+group by dataset
+order by dataset;
+
+-- Requests and how they ended; every outcome but ok and empty is a failure.
+select
+    vendor,
+    dataset,
+    count(*) as requests,
+    count(*) filter (outcome not in ('ok', 'empty')) as failed,
+    max(fetched_at) filter (outcome not in ('ok', 'empty')) as last_failure,
+    arg_max(detail, fetched_at) filter (outcome not in ('ok', 'empty')) as last_detail
+from fct_request_ledger
+group by vendor, dataset
+order by failed desc, vendor, dataset;
