@@ -57,7 +57,7 @@ class Translator(DagsterDbtTranslator):
         folder = "seeds" if node["resource_type"] == "seed" else node["fqn"][1]
         group = node["fqn"][2] if folder == "marts" and len(node["fqn"]) > 3 else folder
         # what stands on nothing waits for the ingest as well, so that a backfill builds the warehouse once
-        roots = [] if spec.deps else [dg.AssetKey("request_ledger"), dg.AssetKey("nyse_sessions")]
+        roots = [] if list(spec.deps) else [dg.AssetKey("request_ledger"), dg.AssetKey("nyse_sessions")]
         return spec.replace_attributes(group_name=group, owners=[OWNER]).merge_attributes(
             deps=roots, metadata=_seed_columns(node), tags={"layer": folder}, kinds={"dbt", "duckdb"}
         )

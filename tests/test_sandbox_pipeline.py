@@ -124,4 +124,3 @@ def test_parquet_is_read_by_everyone_with_the_types_of_the_manifest(sandbox_rele
             frame = pd.concat([pd.read_parquet(f) for f in files], ignore_index=True)
             assert list(frame.columns) == columns, name
             assert len(frame) == rows, name
-

@@ -133,7 +133,8 @@ class Lake:
             path.parent.mkdir(parents=True, exist_ok=True)
             # mtime 0: the same payload always makes the same file
             write_atomically(path, gzip.compress(payload, GZIP_LEVEL, mtime=0))
-            self._unsynced.update(folder for folder in path.parents if folder.is_relative_to(self.root))
+        # also where the file is there: the run that wrote it may have ended before its rows were
+        self._unsynced.update(folder for folder in path.parents if folder.is_relative_to(self.root))
         return path.relative_to(self.root).as_posix()
 
     def _sync_archive(self) -> None:

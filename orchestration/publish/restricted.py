@@ -42,7 +42,9 @@ class Licensing:
 def licensing(con: duckdb.DuckDBPyConnection, table: Table, published: Sequence[Table]) -> Licensing:
     """What the licences say about a table of the build database."""
     by_source = table.may_redistribute is False or (
-        table.may_redistribute is None and not HOLDINGS_COLUMNS.isdisjoint(table.column_names)
+        table.may_redistribute is None
+        and table.name not in CATALOGUES.values()
+        and not HOLDINGS_COLUMNS.isdisjoint(table.column_names)
     )
     if by_source:
         return Licensing(table.licence or "BlackRock: personal use", True, True, "false")

@@ -64,7 +64,7 @@ class FundDays:
         self._rejected.append(Rejected("fund_day", self.symbol, day, rule, detail, jsonable(row)))
 
     def add(self, raw: Mapping[str, str]) -> None:
-        """Take or refuse one line: its date, and its numbers by column, as printed; not silently, save by window."""
+        """Take or refuse one line, its date and numbers by column as printed; one outside the window is passed over."""
         try:
             day = self.read_date(raw[DATE])
         except ValueError as fault:
