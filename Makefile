@@ -60,7 +60,7 @@ dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary
 
 lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		--group dev pyproject.toml -o requirements.lock
 
 clean: ## remove what was built; raw data and releases stay
