@@ -11,11 +11,10 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-import pyarrow as pa
 
 from orchestration.calendars import NEW_YORK, last_closed_session
 from orchestration.ingest.batch import Batch
-from orchestration.ingest.plots import line_plot, rows_by_month
+from orchestration.ingest.plots import A_YEAR, line_plot, rows_by_month
 from orchestration.lake.contracts import TABLES
 from orchestration.lake.store import Lake
 from orchestration.settings import REPOSITORY, Settings, load_settings, partition_settings
@@ -171,6 +170,7 @@ def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec("vendor_answers", asset=asset, description="Every question was answered (no named failure)"),
         dg.AssetCheckSpec("rows_against_source", asset=asset, description="No row of the answers was refused"),
         dg.AssetCheckSpec("coverage", asset=asset, description="The newest expected date is stored for every key"),
+        dg.AssetCheckSpec("bounds", asset=asset, description="Stored values of the last year lie where they can"),
     ]
 
 
@@ -179,7 +179,7 @@ def result(
     batch: Batch,
     tables: Sequence[str],
     behind: dict[str, str],
-    note: str = "",
+    outliers: str,
     extra: dict[str, Any] | None = None,
 ) -> dg.MaterializeResult:
     """Row counts, failures and checks of one ingest asset.
@@ -189,7 +189,7 @@ def result(
         batch: What was asked and stored.
         tables: The raw tables this asset fills.
         behind: Keys whose newest expected date is not stored, and what is.
-        note: What a reader of the asset page should know.
+        outliers: SQL on the raw tables that finds values out of bounds since a date: columns key and what.
         extra: More metadata.
     """
     names = ", ".join(f"(select count(*) from {t}) as {t}" for t in tables)
@@ -210,10 +210,10 @@ def result(
         "source": dg.MetadataValue.text(session.settings.source),
         **(extra or {}),
     }
-    if note:
-        metadata["note"] = dg.MetadataValue.md(note)
     if failures:
         metadata["failures"] = dg.MetadataValue.table([dg.TableRecord(f) for f in failures[:50]])
+    found = session.lake.query(outliers, [(session.now - A_YEAR).date()]).to_pylist()
+    beyond = {row["key"]: row["what"] for row in found}
     warn = dg.AssetCheckSeverity.WARN
     named = _grouped(batch)
     return dg.MaterializeResult(
@@ -237,8 +237,15 @@ def result(
                 check_name="coverage",
                 passed=not behind,
                 severity=warn,
-                description=_behind(behind),
+                description=_listed(behind, "lack their newest expected date"),
                 metadata={"behind": len(behind)},
+            ),
+            dg.AssetCheckResult(
+                check_name="bounds",
+                passed=not beyond,
+                severity=warn,
+                description=_listed(beyond, "hold values out of bounds"),
+                metadata={"out_of_bounds": len(found)},
             ),
         ],
     )
@@ -254,11 +261,11 @@ def _grouped(batch: Batch) -> str:
     )
 
 
-def _behind(behind: dict[str, str]) -> str:
-    if not behind:
-        return "the newest expected date is stored for every key"
-    shown = "; ".join(f"{key}: {what}" for key, what in sorted(behind.items())[:12])
-    return f"{len(behind)} keys lack their newest expected date: {shown}{' …' if len(behind) > 12 else ''}"
+def _listed(keys: dict[str, str], what_they_do: str) -> str:
+    if not keys:
+        return f"no key that would {what_they_do}"
+    shown = "; ".join(f"{key}: {what}" for key, what in sorted(keys.items())[:12])
+    return f"{len(keys)} keys {what_they_do}: {shown}{' …' if len(keys) > 12 else ''}"
 
 
 def column_schema(*tables: str) -> dg.TableSchema:
@@ -290,8 +297,3 @@ def newest_by_key(lake: Lake, table: str, key: str, date: str, value: str, now: 
 def reference_file(data_dir: Path, name: str) -> Path:
     """Where a computed reference table of the build lives."""
     return data_dir / "build" / "reference" / f"{name}.parquet"
-
-
-def empty_rows(schema: pa.Schema) -> pa.Table:
-    """A table without rows."""
-    return schema.empty_table()

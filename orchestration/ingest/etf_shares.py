@@ -31,6 +31,13 @@ from orchestration.vendors.direxion import Direxion
 from orchestration.vendors.proshares import ProShares
 from orchestration.vendors.ssga import StateStreet
 
+# Assets as printed are shares times NAV; ProShares rounds its shares to thousands.
+OUTLIERS = """
+    select symbol as key, max(as_of_date || ': assets are not shares times NAV') as what
+    from fund_day
+    where as_of_date >= ? and vendor <> 'proshares' and abs(aum_usd / (nav_usd * shares_outstanding) - 1) > 0.001
+    group by symbol
+"""
 FundDays = Callable[[str, dt.date, dt.date, dt.date], Answer]
 
 
@@ -59,10 +66,12 @@ def etf_shares(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Ma
     with Batch(session.lake, session.now) as batch:
         for vendor, ask, symbols in _sponsors(session, funds):
             asked = asked_before(session.lake, vendor, "etf_shares", session.now)
+            # Direxion shows one day only, which may be the one that has just closed
+            until = min(session.last, session.last_closed) if vendor == "direxion" else last
             for number, symbol in enumerate(symbols, 1):
                 history = asked.get(symbol, [])
                 # a sponsor's file is always whole, so a day's question is always for all of it
-                window = window_to_ask(history, start, last, session.now, start, session.refresh)
+                window = window_to_ask(history, start, until, session.now, start, session.refresh)
                 if window is None:
                     continue
                 answer = ask(symbol, *window, session.today)
@@ -79,7 +88,7 @@ def etf_shares(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Ma
         session.lake, "fund_day", "symbol", "as_of_date", "shares_outstanding / 1e6", ("IWM", "SPY"), session.now
     )
     pages = pictures(session, "fund_day", "as_of_date", lines, "million shares")
-    return result(session, batch, ["fund_day"], _behind(session, list(funds["symbol"]), last), extra=pages)
+    return result(session, batch, ["fund_day"], _behind(session, list(funds["symbol"]), last), OUTLIERS, pages)
 
 
 def _sponsors(session: Session, funds: pd.DataFrame) -> Iterator[tuple[str, FundDays, list[str]]]:

@@ -22,6 +22,12 @@ from orchestration.ingest.macro import LOOKBACK, fred_client
 from orchestration.ingest.plan import window_to_ask
 from orchestration.lake.store import Lake
 
+# The statistics of the list are never released on a weekend.
+OUTLIERS = """
+    select 'release ' || release_id as key, max(release_date || ' is no weekday') as what
+    from fred_release_date where release_date >= ? and isodow(release_date) > 5
+    group by release_id
+"""
 HORIZON = dt.timedelta(days=400)
 
 
@@ -62,7 +68,8 @@ def events(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Materi
                 known = stamp(frame["release_date"], lambda _: session.now, session.now, ())
                 batch.add(answer, {"fred_release_date": frame.join(known)})
                 context.log.info(f"release {release}: {answer.outcome}, {answer.rows_accepted} dates")
-    return result(session, batch, ["fred_release_date"], _behind(session.lake, releases, session.now))
+    behind = _behind(session.lake, releases, session.now)
+    return result(session, batch, ["fred_release_date"], behind, OUTLIERS)
 
 
 def _behind(lake: Lake, releases: Sequence[str], now: dt.datetime) -> dict[str, str]:

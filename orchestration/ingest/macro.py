@@ -32,6 +32,13 @@ from orchestration.vendors.fred import Fred
 # Before the first session: a daily value must be known on it, and year-on-year inflation needs thirteen months.
 LOOKBACK = {"daily": dt.timedelta(days=21), "daily_7": dt.timedelta(days=21), "monthly": dt.timedelta(days=430)}
 SANDBOX_KEY = "sandbox".ljust(32, "0")
+# No series of the list has left these bounds since 1990: percent rates below 25, indices below 400.
+OUTLIERS = """
+    select series_id as key, max(observation_date || ': ' || value) as what
+    from fred_observation
+    where observation_date >= ? and (value < -5 or value > case when series_id like 'CPI%' then 400 else 90 end)
+    group by series_id
+"""
 OVERLAP = dt.timedelta(days=30)
 # A daily series may rest for a long weekend with a holiday at each end before it counts as behind.
 PATIENCE = {"daily": dt.timedelta(days=7), "daily_7": dt.timedelta(days=7), "monthly": dt.timedelta(days=75)}
@@ -79,7 +86,7 @@ def macro(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Materia
         session.now,
     )
     pages = pictures(session, "fred_observation", "observation_date", lines, "percent")
-    return result(session, batch, ["fred_observation"], _behind(session, series), extra=pages)
+    return result(session, batch, ["fred_observation"], _behind(session, series), OUTLIERS, pages)
 
 
 def fred_client(session: Session) -> Fred:

@@ -30,6 +30,21 @@ from orchestration.vendors.yahoo import Yahoo
 
 # A stored close that moved by more than this was restated, not rounded.
 RESTATED = 1e-4
+# The largest true moves of a day in a 3x fund are about 40 percent; more is a split nobody told.
+OUTLIERS = """
+    select symbol as key, max(session_date || ': ' || round(100 * move) || ' % in a day') as what
+    from (
+        select symbol, session_date, split_basis_date, close / lag(close) over by_day - 1 as move,
+            lag(split_basis_date) over by_day as basis_before
+        from (
+            select * from yahoo_bar where session_date >= ? and symbol not like '^%'
+            qualify row_number() over (partition by symbol, session_date order by fetched_at desc, ingest_seq desc) = 1
+        )
+        window by_day as (partition by symbol order by session_date)
+    )
+    where abs(move) > 0.6 and basis_before = split_basis_date
+    group by symbol
+"""
 
 
 @dg.asset(
@@ -85,7 +100,7 @@ def prices(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Materi
     )
     indexed = {name: 100 * series / series.iloc[0] for name, series in lines.items()}
     pages = pictures(session, "yahoo_bar", "session_date", indexed, "a year ago = 100")
-    return result(session, batch, ["yahoo_bar", "yahoo_action"], _behind(session, symbols, last), extra=pages)
+    return result(session, batch, ["yahoo_bar", "yahoo_action"], _behind(session, symbols, last), OUTLIERS, pages)
 
 
 def ask(yahoo: Yahoo, session: Session, symbol: str, first: dt.date, last: dt.date) -> Answer:

@@ -102,3 +102,29 @@ def test_a_bad_bar_is_quarantined_with_its_reason_and_the_good_ones_are_kept(dir
     assert len(issue) == 1
     stored = directory.sql("select count(*) as n from fct_price_daily where symbol = 'IWM'")["n"][0]
     assert stored == len(directory.sql("select 1 as x from fct_price_daily where symbol = 'SPY'")) - 1
+
+
+def test_the_flows_of_the_other_sponsors_are_built_where_they_answer(directory, replay):
+    directory.extra = {
+        "SMALLCAP_START": "2026-05-01",
+        "SMALLCAP_HOLDINGS_START": "2026-08-03",
+        "SMALLCAP_VENDORS": "yahoo,ssga,proshares,direxion",
+    }
+    replay.option("synthetic_sponsors", True)
+    try:
+        for day in ("2026-07-13", "2026-07-17"):
+            replay.today(day)
+            directory.run(day)
+    finally:
+        replay.option("synthetic_sponsors", False)
+    flows = directory.sql(
+        "select symbol, any_value(method) as method, count(*) as days, count(flow_usd) as flows, "
+        "max(abs(flow_pct_aum)) as largest from mart_etf_flow group by symbol"
+    ).set_index("symbol")
+    assert flows.loc["SPY", "method"] == "shares"
+    assert flows.loc["URTY", "method"] == "aum"
+    assert flows.loc[["SPY", "DIA", "KRE", "URTY", "SRTY", "UWM", "TWM", "RWM"], "flows"].min() > 40
+    # Direxion shows today only: two runs, two days, one flow, and the reverse split of TZA between them is no flow
+    assert list(flows.loc[["TNA", "TZA"], "days"]) == [2, 2]
+    assert list(flows.loc[["TNA", "TZA"], "flows"]) == [1, 1]
+    assert flows["largest"].max() < 25
