@@ -1,7 +1,7 @@
 """Index constituents as the index funds' holdings files show them."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -28,18 +28,18 @@ from orchestration.ingest.common import (
 )
 from orchestration.ingest.etf_shares import last_published
 from orchestration.ingest.plan import (
-    ANSWERED,
     UNPUBLISHED_RETRIES,
     Asked,
     expected_holdings,
+    final_outcome,
     newest_reconstitution_first,
 )
 from orchestration.ingest.plots import last_year
 from orchestration.lake.store import write_table_atomically
+from orchestration.settings import Settings
 from orchestration.vendors.answer import Answer
 from orchestration.vendors.blackrock import BlackRock
 
-# A file that was not out is asked for again while it may still come.
 # Weights printed with two decimals sum to 98 where thousands of lines round to zero.
 OUTLIERS = """
     select fund as key, max(as_of_date || ': weights sum to ' || round(weight_sum_pct, 2) || ' %') as what
@@ -47,7 +47,6 @@ OUTLIERS = """
     where as_of_date >= ? and (weight_sum_pct < 97 or weight_sum_pct > 101)
     group by fund
 """
-STILL_COMING = dt.timedelta(days=10)
 
 
 @dg.asset(
@@ -70,7 +69,7 @@ def constituents(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.
     session = open_session(context, config)
     funds = membership_funds()
     asked = asked_before(session.lake, "blackrock", "constituents", session.now)
-    expected = {fund: _expected(session, fund, asked) for fund in funds}
+    expected = {fund: expected_dates(session.settings, session.now, fund, asked) for fund in funds}
     # the cadence covers the whole archive; the run asks for its own range of it
     wanted = {f: [d for d in days if session.first <= d <= session.last] for f, days in expected.items()}
     waiting = 0
@@ -85,6 +84,9 @@ def constituents(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.
                     vendor, session, batch, budget, fund, funds[fund], day, asked.setdefault(fund, []), stored
                 )
                 waiting += not done
+                if batch.outcomes["skipped"]:
+                    context.log.warning(f"BlackRock keeps failing: {len(queue) - number} dates wait for the next run")
+                    break
                 if number % 50 == 0:
                     said = f"{fund} {day}, {budget.used} requests today, {waiting} waiting for the budget"
                     session.progress(context, "blackrock", number, len(queue), said, batch)
@@ -116,7 +118,9 @@ class Budget:
 
     def __init__(self, session: Session, asked: dict[str, list[Asked]]) -> None:
         self.limit = session.settings.holdings_daily_budget if session.settings.source == "live" else None
-        self.used = sum(a.day == session.today for history in asked.values() for a in history)
+        self.used = sum(
+            a.day == session.today and a.outcome != "skipped" for history in asked.values() for a in history
+        )
 
     def spend(self) -> bool:
         """Take one request; False where none is left."""
@@ -143,16 +147,19 @@ class Stored:
         return (fund, as_of) in self.taken or self.newest.get((fund, as_of)) == lines_sha256
 
 
-def _expected(session: Session, fund: str, asked: dict[str, list[Asked]]) -> list[dt.date]:
-    start = session.settings.first_holdings_date()
+def expected_dates(
+    settings: Settings, now: dt.datetime, fund: str, asked: Mapping[str, Sequence[Asked]]
+) -> list[dt.date]:
+    """The holdings dates of a fund that the cadence and the settings ask for, oldest first, published ones only."""
+    start = settings.first_holdings_date()
     history = [a for asks in asked.values() for a in asks]
     daily_from = min((a.day for a in history), default=None)
-    last = last_published(session.now)
-    extra = [day for name, day in session.settings.holdings_dates if name == fund and day <= last]
+    last = last_published(now)
+    extra = [day for name, day in settings.holdings_dates if name == fund and day <= last]
     if start is None and daily_from is None:
         return sorted({last, *extra})
     first = start or daily_from or last
-    cadence = expected_holdings(first, session.now, reconstitution_fridays() if start else (), daily_from)
+    cadence = expected_holdings(first, now, reconstitution_fridays() if start else (), daily_from)
     return sorted({*cadence, *extra, last})
 
 
@@ -177,7 +184,8 @@ def _ask_back(
 ) -> bool:
     """Ask for a date, then up to five sessions back while nothing is published; False where the budget ran out."""
     for _ in range(UNPUBLISHED_RETRIES + 1):
-        outcome = _known_outcome(session, day, history)
+        known = [a for a in history if a.fetched_at == session.now] if session.refresh else history
+        outcome = final_outcome(known, day, session.now)
         if outcome is None:
             if not budget.spend():
                 return False
@@ -189,19 +197,6 @@ def _ask_back(
             return True
         day = previous_session(day)
     return True
-
-
-def _known_outcome(session: Session, day: dt.date, history: Iterable[Asked]) -> str | None:
-    """How asking for this date ended before, where asking again could not tell more."""
-    if session.refresh:
-        history = [a for a in history if a.fetched_at == session.now]
-    answers = [a for a in history if a.window_end == day]
-    if any(a.outcome == "ok" for a in answers):
-        return "ok"
-    final = [
-        a for a in answers if a.is_answer_for(session.now) or (a.outcome in ANSWERED and a.day - day > STILL_COMING)
-    ]
-    return final[-1].outcome if final else None
 
 
 def _stored(session: Session) -> Stored:

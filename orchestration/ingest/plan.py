@@ -22,6 +22,8 @@ from orchestration.calendars import (
 OVERLAP_SESSIONS = 5
 RECONSTITUTION_SESSIONS = 25
 UNPUBLISHED_RETRIES = 5
+# A holdings file that was not out is asked for again while it may still come.
+STILL_COMING = dt.timedelta(days=10)
 # A vendor that answered one of these answered; asking again the same day is impolite.
 ANSWERED = frozenset({"ok", "empty", "unknown_symbol"})
 # A page that is not there may come back: it is asked for again, but not at once.
@@ -132,6 +134,25 @@ def expected_holdings(
     if sessions:
         wanted.add(sessions[-1])
     return sorted(s for s in wanted if s >= first)
+
+
+def final_outcome(asked: Iterable[Asked], day: dt.date, now: dt.datetime) -> str | None:
+    """How asking for a holdings date ended, where asking again could not tell more; None where it could."""
+    answers = [a for a in asked if a.window_end == day]
+    if any(a.outcome == "ok" for a in answers):
+        return "ok"
+    final = [a for a in answers if a.is_answer_for(now) or (a.outcome in ANSWERED and a.day - day > STILL_COMING)]
+    return final[-1].outcome if final else None
+
+
+def is_settled(asked: Sequence[Asked], day: dt.date, now: dt.datetime) -> bool:
+    """Whether a holdings date, or where nothing was published one of the five sessions before it, was answered."""
+    for _ in range(UNPUBLISHED_RETRIES + 1):
+        outcome = final_outcome(asked, day, now)
+        if outcome != "empty":
+            return outcome is not None
+        day = previous_session(day)
+    return True
 
 
 def newest_reconstitution_first(sessions: Iterable[dt.date], reconstitutions: Iterable[dt.date]) -> list[dt.date]:

@@ -7,7 +7,8 @@ import datetime as dt
 from orchestration.calendars import NEW_YORK, last_closed_session, session_on_or_before
 from orchestration.ingest.batch import asked_before
 from orchestration.ingest.common import seed
-from orchestration.ingest.plan import first_gap
+from orchestration.ingest.constituents import expected_dates, membership_funds
+from orchestration.ingest.plan import first_gap, is_settled
 from orchestration.lake.store import Lake
 from orchestration.settings import Settings
 
@@ -37,7 +38,9 @@ def months_to_ask(settings: Settings) -> tuple[dt.date, dt.date]:
             gap = first_gap(history, settings.start, last)
             if gap is not None:
                 gaps.append(gap)
-    first_holdings = settings.first_holdings_date()
-    if not asked_before(lake, "blackrock", "constituents", now) and first_holdings:
-        gaps.append(first_holdings)
+    asked = asked_before(lake, "blackrock", "constituents", now)
+    for fund in membership_funds():
+        history = asked.get(fund, [])
+        dates = expected_dates(settings, now, fund, asked)
+        gaps.extend([day for day in dates if not is_settled(history, day, now)][:1])
     return max(settings.start, min(gaps)).replace(day=1), today.replace(day=1)

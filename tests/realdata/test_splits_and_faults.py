@@ -128,3 +128,27 @@ def test_the_flows_of_the_other_sponsors_are_built_where_they_answer(directory, 
     assert list(flows.loc[["TNA", "TZA"], "days"]) == [2, 2]
     assert list(flows.loc[["TNA", "TZA"], "flows"]) == [1, 1]
     assert flows["largest"].max() < 25
+
+
+def test_the_holdings_budget_spreads_the_backfill_over_days_and_status_says_what_waits(directory, replay):
+    directory.extra = {
+        "SMALLCAP_START": "2025-06-02",
+        "SMALLCAP_HOLDINGS_START": "2025-06-20",
+        "SMALLCAP_VENDORS": "blackrock",
+        "SMALLCAP_HOLDINGS_DAILY_BUDGET": "12",
+    }
+    seen = []
+    for day in ("2025-07-07", "2025-07-08"):
+        replay.today(day)
+        directory.run(day)
+        seen.append(set(directory.raw("select fund, as_of_date from {holding_snapshot}").itertuples(index=False)))
+    asked = directory.sql(
+        "select fetched_at, count(*) as n from fct_request_ledger where dataset = 'constituents' group by 1 order by 1"
+    )
+    assert list(asked["n"]) == [12, 12]
+    assert seen[0] < seen[1]
+    # the newest file, then the reconstitution of 2025-06-27 outwards
+    newest = directory.sql("select max(as_of_date) as newest from fct_holding where fund = 'IWM'")["newest"][0]
+    assert str(newest.date()) == "2025-07-07"
+    assert "2025-06-27" in {str(row.as_of_date.date()) for row in seen[1]}
+    assert "waiting" in directory.call("orchestration.cli.status", "2025-07-08").stdout

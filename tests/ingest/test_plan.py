@@ -1,0 +1,136 @@
+"""What is asked next, and when a row counts as known."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+import pytest
+
+from orchestration.calendars import NEW_YORK, end_of_day, fund_available_at, price_available_at, sessions_between
+from orchestration.ingest.batch import stamp
+from orchestration.ingest.plan import (
+    Asked,
+    expected_holdings,
+    final_outcome,
+    first_gap,
+    is_settled,
+    newest_reconstitution_first,
+    window_to_ask,
+)
+
+D = dt.date
+START, LAST = D(2026, 1, 2), D(2026, 8, 21)
+NOW = end_of_day(LAST)
+OVERLAP = D(2026, 8, 17)
+
+
+def asked(start: D | None, end: D | None, day: D, outcome: str = "ok") -> Asked:
+    return Asked(start, end, outcome, end_of_day(day))
+
+
+def test_a_first_question_is_for_everything():
+    assert window_to_ask([], START, LAST, NOW, OVERLAP) == (START, LAST)
+
+
+def test_the_next_day_asks_for_the_last_sessions_again():
+    before = [asked(START, D(2026, 8, 20), D(2026, 8, 20))]
+    assert window_to_ask(before, START, LAST, NOW, OVERLAP) == (OVERLAP, LAST)
+
+
+def test_the_same_day_asks_nothing():
+    assert window_to_ask([asked(START, LAST, LAST)], START, LAST, NOW, OVERLAP) is None
+
+
+@pytest.mark.parametrize("outcome", ["blocked", "rate_limited", "unreachable", "malformed", "skipped"])
+def test_a_failed_question_is_asked_again_the_same_day(outcome):
+    assert window_to_ask([asked(START, LAST, LAST, outcome)], START, LAST, NOW, OVERLAP) == (START, LAST)
+
+
+def test_a_gap_in_the_middle_is_found():
+    history = [asked(START, D(2026, 3, 2), D(2026, 3, 2)), asked(D(2026, 5, 4), LAST, LAST)]
+    assert first_gap(history, START, LAST) == D(2026, 3, 3)
+    assert window_to_ask(history, START, LAST, NOW, OVERLAP) == (D(2026, 3, 3), LAST)
+
+
+def test_an_unknown_symbol_is_asked_once_a_day():
+    history = [asked(START, LAST, LAST, "unknown_symbol")]
+    assert window_to_ask(history, START, LAST, NOW, OVERLAP) is None
+    tomorrow = end_of_day(D(2026, 8, 24))
+    assert window_to_ask(history, START, D(2026, 8, 24), tomorrow, OVERLAP) == (START, D(2026, 8, 24))
+
+
+def test_a_missing_page_is_asked_again_after_an_hour():
+    history = [Asked(START, LAST, "not_found", NOW - dt.timedelta(minutes=59))]
+    assert window_to_ask(history, START, LAST, NOW, OVERLAP) is None
+    history = [Asked(START, LAST, "not_found", NOW - dt.timedelta(minutes=61))]
+    assert window_to_ask(history, START, LAST, NOW, OVERLAP) == (START, LAST)
+
+
+def test_a_forced_question_is_asked_whatever_was_answered():
+    assert window_to_ask([asked(START, LAST, LAST)], START, LAST, NOW, OVERLAP, refresh=True) == (START, LAST)
+
+
+def test_the_cadence_of_holdings():
+    fridays = [D(2025, 6, 27), D(2026, 12, 11)]
+    days = expected_holdings(D(2025, 1, 2), end_of_day(D(2025, 9, 10)), fridays, None)
+    around = sessions_between(D(2025, 5, 21), D(2025, 8, 4))
+    assert len(around) == 25 + 1 + 25
+    assert set(around) <= set(days)
+    assert {D(2025, 1, 31), D(2025, 2, 28), D(2025, 8, 29)} <= set(days)
+    # the file of the tenth is out on the eleventh
+    assert max(days) == D(2025, 9, 9)
+    assert D(2025, 2, 27) not in days
+    daily = expected_holdings(D(2025, 1, 2), end_of_day(D(2025, 9, 10)), fridays, D(2025, 9, 3))
+    assert {D(2025, 9, 3), D(2025, 9, 4), D(2025, 9, 8)} <= set(daily)
+    assert D(2025, 9, 2) not in daily
+
+
+def test_the_newest_reconstitution_is_asked_first():
+    days = [D(2024, 6, 28), D(2024, 11, 29), D(2025, 6, 26), D(2025, 6, 27), D(2025, 12, 31)]
+    order = newest_reconstitution_first(days, [D(2024, 6, 28), D(2025, 6, 27)])
+    assert order == [D(2025, 12, 31), D(2025, 6, 27), D(2025, 6, 26), D(2024, 6, 28), D(2024, 11, 29)]
+
+
+def test_a_file_not_out_is_asked_again_while_it_may_still_come():
+    day = D(2026, 8, 20)
+    early = [asked(day, day, D(2026, 8, 21), "empty")]
+    assert final_outcome(early, day, end_of_day(D(2026, 8, 21))) == "empty"
+    assert final_outcome(early, day, end_of_day(D(2026, 8, 24))) is None
+    late = [asked(day, day, D(2026, 9, 4), "empty")]
+    assert final_outcome(late, day, end_of_day(D(2026, 9, 9))) == "empty"
+
+
+def test_a_date_is_settled_when_the_sessions_before_it_are_too():
+    day, before = D(2026, 5, 29), D(2026, 5, 28)
+    history = [asked(day, day, LAST, "empty")]
+    assert not is_settled(history, day, NOW)
+    assert is_settled([*history, asked(before, before, LAST)], day, NOW)
+    assert not is_settled([*history, asked(before, before, LAST, "blocked")], day, NOW)
+
+
+@pytest.mark.parametrize(
+    ("fetched", "history", "expected", "assumed"),
+    [
+        # a backfill: the model
+        (D(2026, 8, 21), [], D(2026, 3, 2), True),
+        # the run of the day: the fetch
+        (D(2026, 3, 2), [], D(2026, 3, 2), False),
+        # asked for after it was due, and not there: the fetch
+        (D(2026, 3, 9), [asked(START, D(2026, 3, 4), D(2026, 3, 4))], D(2026, 3, 9), False),
+        # the machine was off for a week: the model, for nobody had asked
+        (D(2026, 3, 9), [asked(START, D(2026, 2, 27), D(2026, 2, 27))], D(2026, 3, 2), True),
+    ],
+)
+def test_when_a_bar_counts_as_known(fetched, history, expected, assumed):
+    now = end_of_day(fetched)
+    row = stamp(pd.Series([D(2026, 3, 2)]), price_available_at, now, history).iloc[0]
+    assert row["available_at"].astimezone(NEW_YORK).date() == expected
+    assert row["is_availability_assumed"] == assumed
+
+
+def test_a_file_that_comes_early_counts_from_its_fetch():
+    now = dt.datetime(2026, 3, 2, 20, 0, tzinfo=NEW_YORK)
+    row = stamp(pd.Series([D(2026, 3, 2)]), fund_available_at, now, []).iloc[0]
+    assert row["available_at"] == pd.Timestamp(now)
+    assert not row["is_availability_assumed"]
