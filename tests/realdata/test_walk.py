@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 import duckdb
 import numpy as np
@@ -265,3 +266,14 @@ def test_status_says_what_is_there_and_what_failed(walk):
     assert "yahoo prices" in text
     assert "unknown_symbol" in text
     assert "CPIAUCNS" in text
+
+
+def test_a_sandbox_release_and_a_real_one_have_the_same_schemas(walk, sandbox_release):
+    real, sandbox = (
+        json.loads((folder / "exports" / "latest" / "manifest.json").read_text(encoding="utf-8"))["tables"]
+        for folder in (walk.data, sandbox_release.data)
+    )
+    assert set(real) == set(sandbox)
+    for name, table in real.items():
+        assert table["columns"] == sandbox[name]["columns"], name
+        assert table["primary_key"] == sandbox[name]["primary_key"], name
