@@ -6,7 +6,6 @@ import os
 import dagster as dg
 
 from orchestration.calendars import NEW_YORK, is_session
-from orchestration.ingest.common import MONTHS
 from orchestration.ingest.scope import months_to_ask
 from orchestration.settings import load_settings
 
@@ -45,6 +44,3 @@ def after_close(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Ski
         return dg.SkipReason(f"{day} is no NYSE session")
     first, last = months_to_ask(load_settings())
     return dg.RunRequest(run_key=day.isoformat(), tags=range_tags(first, last))
-
-
-__all__ = ["MONTHS", "after_close", "daily_job", "range_tags"]

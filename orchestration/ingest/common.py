@@ -3,10 +3,11 @@
 import datetime as dt
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import dagster as dg
@@ -277,6 +278,32 @@ def column_schema(*tables: str) -> dg.TableSchema:
             for field in TABLES[name].schema
         ]
     )
+
+
+def ingest_asset(vendor: str, *tables: str, deps: Sequence[str] = ()) -> Callable[[FunctionType], dg.AssetsDefinition]:
+    """An asset that asks a vendor for months and fills raw tables: any range of months is one run.
+
+    Args:
+        vendor: Who is asked.
+        tables: The raw tables it fills.
+        deps: Assets whose data it reads.
+    """
+
+    def define(ask: FunctionType) -> dg.AssetsDefinition:
+        return dg.asset(
+            partitions_def=MONTHS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            deps=deps,
+            group_name=GROUP,
+            owners=[OWNER],
+            kinds={"python", "parquet"},
+            tags={"layer": "raw", "vendor": vendor},
+            retry_policy=NETWORK_RETRIES,
+            check_specs=check_specs(ask.__name__),
+            metadata=asset_metadata(*tables),
+        )(ask)
+
+    return define
 
 
 def asset_metadata(*tables: str) -> dict[str, object]:

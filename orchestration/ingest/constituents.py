@@ -10,14 +10,9 @@ import pyarrow as pa
 from orchestration.calendars import fund_available_at, previous_session
 from orchestration.ingest.batch import Batch, asked_before, stamp
 from orchestration.ingest.common import (
-    GROUP,
-    MONTHS,
-    NETWORK_RETRIES,
-    OWNER,
     IngestConfig,
     Session,
-    asset_metadata,
-    check_specs,
+    ingest_asset,
     newest_by_key,
     open_session,
     pictures,
@@ -49,17 +44,7 @@ OUTLIERS = """
 """
 
 
-@dg.asset(
-    partitions_def=MONTHS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    group_name=GROUP,
-    owners=[OWNER],
-    kinds={"python", "parquet"},
-    tags={"layer": "raw", "vendor": "blackrock"},
-    retry_policy=NETWORK_RETRIES,
-    check_specs=check_specs("constituents"),
-    metadata=asset_metadata("holding_snapshot", "holding"),
-)
+@ingest_asset("blackrock", "holding_snapshot", "holding")
 def constituents(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """Every line of the holdings files of the index funds, keyed by the date in the file's header.
 

@@ -9,14 +9,9 @@ import pandas as pd
 from orchestration.calendars import fund_available_at, previous_session, session_on_or_before
 from orchestration.ingest.batch import Batch, asked_before, stamp
 from orchestration.ingest.common import (
-    GROUP,
-    MONTHS,
-    NETWORK_RETRIES,
-    OWNER,
     IngestConfig,
     Session,
-    asset_metadata,
-    check_specs,
+    ingest_asset,
     newest_by_key,
     open_session,
     pictures,
@@ -41,17 +36,7 @@ OUTLIERS = """
 FundDays = Callable[[str, dt.date, dt.date, dt.date], Answer]
 
 
-@dg.asset(
-    partitions_def=MONTHS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    group_name=GROUP,
-    owners=[OWNER],
-    kinds={"python", "parquet"},
-    tags={"layer": "raw", "vendor": "sponsors"},
-    retry_policy=NETWORK_RETRIES,
-    check_specs=check_specs("etf_shares"),
-    metadata=asset_metadata("fund_day"),
-)
+@ingest_asset("sponsors", "fund_day")
 def etf_shares(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """NAV per share and shares outstanding by fund and day, from the funds' sponsors.
 

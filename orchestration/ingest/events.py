@@ -7,13 +7,8 @@ import dagster as dg
 
 from orchestration.ingest.batch import Batch, asked_before, stamp
 from orchestration.ingest.common import (
-    GROUP,
-    MONTHS,
-    NETWORK_RETRIES,
-    OWNER,
     IngestConfig,
-    asset_metadata,
-    check_specs,
+    ingest_asset,
     open_session,
     result,
     seed,
@@ -31,17 +26,7 @@ OUTLIERS = """
 HORIZON = dt.timedelta(days=400)
 
 
-@dg.asset(
-    partitions_def=MONTHS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    group_name=GROUP,
-    owners=[OWNER],
-    kinds={"python", "parquet"},
-    tags={"layer": "raw", "vendor": "fred"},
-    retry_policy=NETWORK_RETRIES,
-    check_specs=check_specs("events"),
-    metadata=asset_metadata("fred_release_date"),
-)
+@ingest_asset("fred", "fred_release_date")
 def events(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """Past and scheduled dates of the releases behind the macro series.
 

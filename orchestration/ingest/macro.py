@@ -10,14 +10,9 @@ import pandas as pd
 from orchestration.calendars import NEW_YORK, observation_available_at
 from orchestration.ingest.batch import AvailableAt, Batch, asked_before, stamp
 from orchestration.ingest.common import (
-    GROUP,
-    MONTHS,
-    NETWORK_RETRIES,
-    OWNER,
     IngestConfig,
     Session,
-    asset_metadata,
-    check_specs,
+    ingest_asset,
     newest_by_key,
     open_session,
     pictures,
@@ -32,7 +27,7 @@ from orchestration.vendors.fred import Fred
 # Before the first session: a daily value must be known on it, and year-on-year inflation needs thirteen months.
 LOOKBACK = {"daily": dt.timedelta(days=21), "daily_7": dt.timedelta(days=21), "monthly": dt.timedelta(days=430)}
 SANDBOX_KEY = "sandbox".ljust(32, "0")
-# No series of the list has left these bounds since 1990: percent rates below 25, indices below 400.
+# No series of the list has left these bounds since 1990: CPI below 400, every rate, spread and VIX close below 90.
 OUTLIERS = """
     select series_id as key, max(observation_date || ': ' || value) as what
     from fred_observation
@@ -44,18 +39,7 @@ OVERLAP = dt.timedelta(days=30)
 PATIENCE = {"daily": dt.timedelta(days=7), "daily_7": dt.timedelta(days=7), "monthly": dt.timedelta(days=75)}
 
 
-@dg.asset(
-    partitions_def=MONTHS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=["events"],
-    group_name=GROUP,
-    owners=[OWNER],
-    kinds={"python", "parquet"},
-    tags={"layer": "raw", "vendor": "fred"},
-    retry_policy=NETWORK_RETRIES,
-    check_specs=check_specs("macro"),
-    metadata=asset_metadata("fred_observation"),
-)
+@ingest_asset("fred", "fred_observation", deps=["events"])
 def macro(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """FRED observations.
 

@@ -9,14 +9,9 @@ import pandas as pd
 from orchestration.calendars import price_available_at
 from orchestration.ingest.batch import Batch, asked_before, stamp
 from orchestration.ingest.common import (
-    GROUP,
-    MONTHS,
-    NETWORK_RETRIES,
-    OWNER,
     IngestConfig,
     Session,
-    asset_metadata,
-    check_specs,
+    ingest_asset,
     newest_by_key,
     open_session,
     pictures,
@@ -47,17 +42,7 @@ OUTLIERS = """
 """
 
 
-@dg.asset(
-    partitions_def=MONTHS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    group_name=GROUP,
-    owners=[OWNER],
-    kinds={"python", "parquet"},
-    tags={"layer": "raw", "vendor": "yahoo"},
-    retry_policy=NETWORK_RETRIES,
-    check_specs=check_specs("prices"),
-    metadata=asset_metadata("yahoo_bar", "yahoo_action"),
-)
+@ingest_asset("yahoo", "yahoo_bar", "yahoo_action")
 def prices(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """Daily bars, dividends and splits of every instrument, as Yahoo gives them.
 

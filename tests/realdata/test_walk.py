@@ -53,6 +53,58 @@ def test_small_caps_beat_the_nasdaq_100_by_the_published_spread(walk, session, s
     assert str(row["history_start"].date()) == "2000-06-05"
 
 
+def test_since_dates_are_the_published_ones(walk):
+    best = walk.sql(
+        "select best_since_date from mart_return "
+        "where symbol = 'IWM' and session_date = '2024-07-16' and window_code = '5d'"
+    )
+    assert str(best["best_since_date"][0].date()) == "2020-04-29"
+    widest = walk.sql(
+        "select widest_since_date from mart_relative_performance where symbol = 'IWM' and benchmark_symbol = 'QQQ' "
+        "and session_date = '2024-07-16' and window_code = '5d'"
+    )
+    assert str(widest["widest_since_date"][0].date()) == "2001-04-03"
+
+
+def latest_as_extreme(days: list, values: list[float], highest: bool) -> list:
+    """For each value the latest earlier day with one at least as extreme, by a stack of the days still in sight."""
+    found, stack = [], []
+    for day, value in zip(days, values, strict=True):
+        key = value if highest else -value
+        while stack and stack[-1][0] < key:
+            stack.pop()
+        found.append(stack[-1][1] if stack else pd.NaT)
+        stack.append((key, day))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("table", "keys", "value", "high", "low"),
+    [
+        ("mart_return", "symbol", "return_px", "best_since_date", "worst_since_date"),
+        (
+            "mart_relative_performance",
+            "symbol || '/' || benchmark_symbol",
+            "spread_px_pp",
+            "widest_since_date",
+            "narrowest_since_date",
+        ),
+    ],
+)
+def test_an_independent_search_agrees_with_every_since_date(walk, table, keys, value, high, low):
+    rows = walk.sql(
+        f"select {keys} || ' ' || window_code as series, session_date, round({value}, 12) as x, {high}, {low} "
+        f"from {table} where {value} is not null order by series, session_date"
+    )
+    for _, series in rows.groupby("series"):
+        days, values = list(series["session_date"]), list(series["x"])
+        for column, highest in ((high, True), (low, False)):
+            expected = pd.Series(latest_as_extreme(days, values, highest), index=series.index)
+            same = (series[column] == expected) | (series[column].isna() & expected.isna())
+            assert same.all(), (column, series[~same].head())
+    assert len(rows) > 500_000
+
+
 @pytest.mark.parametrize(
     ("symbol", "first", "last", "percent"),
     [

@@ -52,7 +52,9 @@ history as (
     from comparable
     where spread_px_pp is not null
     group by symbol, benchmark_symbol, window_code
-)
+),
+
+{{ since_dates('comparable', ['symbol', 'benchmark_symbol', 'window_code'], 'session_date', 'spread_px_pp') }}
 
 select
     comparable.symbol,
@@ -63,8 +65,16 @@ select
     comparable.spread_px_pp,
     comparable.spread_tr_pp,
     comparable.ratio_return_px,
+    since.high_since as widest_since_date,
+    since.low_since as narrowest_since_date,
     history.history_start
 from comparable
+left join since
+    on
+        comparable.symbol = since.symbol
+        and comparable.benchmark_symbol = since.benchmark_symbol
+        and comparable.window_code = since.window_code
+        and comparable.session_date = since.day
 left join history
     on
         comparable.symbol = history.symbol

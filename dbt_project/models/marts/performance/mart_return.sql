@@ -134,7 +134,9 @@ history as (
     from returns
     where return_px is not null
     group by symbol, window_code
-)
+),
+
+{{ since_dates('returns', ['symbol', 'window_code'], 'session_date', 'return_px') }}
 
 select
     returns.symbol,
@@ -143,8 +145,15 @@ select
     returns.base_date,
     returns.return_px,
     returns.return_tr,
+    since.high_since as best_since_date,
+    since.low_since as worst_since_date,
     history.history_start
 from returns
+left join since
+    on
+        returns.symbol = since.symbol
+        and returns.window_code = since.window_code
+        and returns.session_date = since.day
 left join history
     on
         returns.symbol = history.symbol
