@@ -143,4 +143,11 @@ def test_nothing_of_one_machine_is_in_it() -> None:
     for file in files:
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         assert not re.search(r"(?<![\w.])/(work|tmp|home|root|Users)/", text), file
-        assert not re.search(r"pypi|pythonhosted|index-url", text), file
+
+
+def test_the_lock_holds_hashes_and_no_address() -> None:
+    lock = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", lock)
+    pinned = re.findall(r"^[A-Za-z0-9_.\[\]-]+==", lock, flags=re.MULTILINE)
+    assert len(pinned) > 100
+    assert lock.count("--hash=sha256:") > len(pinned)
