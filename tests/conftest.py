@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
@@ -58,24 +57,11 @@ class SandboxDirectory:
         return done.stdout + done.stderr
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file stay on one worker, so that each directory is built once."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="session")
-def sandbox_release(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> SandboxDirectory:
-    """A published sandbox warehouse as of 2026-11-20; workers share one, and nobody writes to it."""
-    base = tmp_path_factory.getbasetemp()
-    root = (base if worker_id == "master" else base.parent) / "sandbox"
-    directory = SandboxDirectory(root)
-    printed = root / "printed.txt"
-    with FileLock(f"{root}.lock"):
-        if not printed.exists():
-            root.mkdir(exist_ok=True)
-            printed.write_text(directory.run("2026-11-20"), encoding="utf-8")
-    directory.printed = printed.read_text(encoding="utf-8")
+def sandbox_release(tmp_path_factory: pytest.TempPathFactory) -> SandboxDirectory:
+    """A published sandbox warehouse as of 2026-11-20."""
+    directory = SandboxDirectory(tmp_path_factory.mktemp("sandbox"))
+    directory.printed = directory.run("2026-11-20")
     return directory
 
 
