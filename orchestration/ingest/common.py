@@ -213,41 +213,26 @@ def result(
     }
     if failures:
         metadata["failures"] = dg.MetadataValue.table([dg.TableRecord(f) for f in failures[:50]])
-    found = session.lake.query(outliers, [(session.now - A_YEAR).date()]).to_pylist()
-    beyond = {row["key"]: row["what"] for row in found}
-    warn = dg.AssetCheckSeverity.WARN
-    named = _grouped(batch)
+    rows = session.lake.query(outliers, [(session.now - A_YEAR).date()]).to_pylist()
+    beyond = {row["key"]: row["what"] for row in rows}
+    refused = f"{batch.accepted} rows accepted, {batch.rejected} refused and kept in quarantine"
+    checks = {
+        "vendor_answers": (len(failures), _grouped(batch) or "every question was answered"),
+        "rows_against_source": (batch.rejected, refused),
+        "coverage": (len(behind), _listed(behind, "lack their newest expected date")),
+        "bounds": (len(beyond), _listed(beyond, "hold values out of bounds")),
+    }
     return dg.MaterializeResult(
         metadata=metadata,
         check_results=[
             dg.AssetCheckResult(
-                check_name="vendor_answers",
-                passed=not failures,
-                severity=warn,
-                description=named or "every question was answered",
-                metadata={"failures": len(failures)},
-            ),
-            dg.AssetCheckResult(
-                check_name="rows_against_source",
-                passed=batch.rejected == 0,
-                severity=warn,
-                description=f"{batch.accepted} rows accepted, {batch.rejected} refused and kept in quarantine",
-                metadata={"accepted": batch.accepted, "refused": batch.rejected},
-            ),
-            dg.AssetCheckResult(
-                check_name="coverage",
-                passed=not behind,
-                severity=warn,
-                description=_listed(behind, "lack their newest expected date"),
-                metadata={"behind": len(behind)},
-            ),
-            dg.AssetCheckResult(
-                check_name="bounds",
-                passed=not beyond,
-                severity=warn,
-                description=_listed(beyond, "hold values out of bounds"),
-                metadata={"out_of_bounds": len(found)},
-            ),
+                check_name=name,
+                passed=found == 0,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=description,
+                metadata={"found": found},
+            )
+            for name, (found, description) in checks.items()
         ],
     )
 
@@ -264,7 +249,7 @@ def _grouped(batch: Batch) -> str:
 
 def _listed(keys: dict[str, str], what_they_do: str) -> str:
     if not keys:
-        return f"no key that would {what_they_do}"
+        return f"no keys {what_they_do}"
     shown = "; ".join(f"{key}: {what}" for key, what in sorted(keys.items())[:12])
     return f"{len(keys)} keys {what_they_do}: {shown}{' …' if len(keys) > 12 else ''}"
 

@@ -36,8 +36,14 @@ OUTLIERS = """
             qualify row_number() over (partition by symbol, session_date order by fetched_at desc, ingest_seq desc) = 1
         )
         window by_day as (partition by symbol order by session_date)
-    )
-    where abs(move) > 0.6 and basis_before = split_basis_date
+    ) as moves
+    where abs(move) > 0.6
+        -- two bars on either side of a known split are re-based by dbt
+        and not exists (
+            select 1 from yahoo_action as split
+            where split.action_type = 'split' and split.symbol = moves.symbol
+            and split.ex_date > moves.basis_before and split.ex_date <= moves.split_basis_date
+        )
     group by symbol
 """
 
