@@ -30,7 +30,7 @@ $(DAGSTER_HOME)/dagster.yaml: orchestration/dagster.yaml
 	@cp $< $@
 
 test: setup ## run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: setup ## formatting, lint, types, SQL style
 	$(BIN)/ruff format --check .

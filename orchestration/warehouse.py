@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject, dbt_assets
+from filelock import FileLock
 
 from orchestration.calendars import last_closed_session
 from orchestration.ingest.common import OWNER
@@ -27,8 +28,11 @@ def dbt_project() -> DbtProject:
     project = DbtProject(project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR, target="build")
     sources = [path for folder in ("models", "seeds", "macros", "tests") for path in (PROJECT_DIR / folder).rglob("*")]
     newest = max(path.stat().st_mtime for path in [*sources, PROJECT_DIR / "dbt_project.yml"])
-    if not project.manifest_path.exists() or project.manifest_path.stat().st_mtime < newest:
-        _parse()
+    # processes that start together on changed files would write one manifest at the same time
+    project.manifest_path.parent.mkdir(exist_ok=True)
+    with FileLock(project.manifest_path.with_suffix(".lock")):
+        if not project.manifest_path.exists() or project.manifest_path.stat().st_mtime < newest:
+            _parse()
     return project
 
 

@@ -18,6 +18,27 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+REALDATA = "tests/realdata"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest part first, so that the other worker has something to do meanwhile."""
+    items.sort(key=lambda item: not item.nodeid.startswith(REALDATA))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Two workers share the suite by folder: what stands on one built warehouse stays on one worker."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFolder(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return REALDATA if nodeid.startswith(REALDATA) else "tests"
+
+    config.option.loadscopereorder = False
+    return ByFolder(config, log)
+
+
 class SandboxDirectory:
     """A data directory that the whole job fills from the sandbox market, as `make run` does."""
 
