@@ -108,19 +108,27 @@ known as (
     {%- endfor %}
 ),
 
+-- The best index with a figure of the month; of a month without any, the best of those that passed it.
 ranked as (
     select
         known.series_id,
         known.observation_month,
         known.known_at,
-        min(others.headline_rank) as best_headline_rank
+        coalesce(
+            min(case when figures.value is not null then others.headline_rank end),
+            min(others.headline_rank)
+        ) as best_headline_rank
     from known
-    inner join figures
+    inner join passed
         on
-            known.observation_month = figures.observation_month
+            known.observation_month = passed.observation_month
+            and known.known_at >= passed.known_at
+    inner join {{ ref('price_index') }} as others on passed.series_id = others.series_id
+    left join figures
+        on
+            passed.series_id = figures.series_id
+            and passed.observation_month = figures.observation_month
             and known.known_at >= figures.available_at
-    inner join {{ ref('price_index') }} as others on figures.series_id = others.series_id
-    where figures.value is not null
     group by known.series_id, known.observation_month, known.known_at
 )
 
