@@ -41,8 +41,8 @@ def end_of_day(day: pd.Timestamp) -> pd.Timestamp:
 def sessions_of(con: duckdb.DuckDBPyConnection) -> pd.DatetimeIndex:
     """The closed sessions of the warehouse."""
     days = con.execute(
-        "select session_date from dim_session where session_date between "
-        "(select min(session_date) from mart_macro_daily) and (select max(session_date) from fct_price_daily) order by 1"
+        "select session_date from dim_session where session_date between (select min(session_date) from "
+        "fct_price_daily) and (select max(session_date) from fct_price_daily) order by 1"
     ).df()["session_date"]
     return pd.DatetimeIndex(days)
 
@@ -81,7 +81,9 @@ def replay_of_rates(vintages: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.Da
                     continue
                 if not counted or day > counted[-1]:
                     counted.append(day)
-                changes = {n: bp(book[day], book[counted[-1 - n]]) if len(counted) > n else np.nan for n in OBSERVATIONS}
+                changes = {
+                    n: bp(book[day], book[counted[-1 - n]]) if len(counted) > n else np.nan for n in OBSERVATIONS
+                }
                 if moved and moved[-1][0] == day:
                     moved.pop()
                 if changes[1] == changes[1] and changes[1] != 0:
@@ -253,18 +255,17 @@ class Signals:
         out = []
         for rule in pd.read_csv(SEEDS / "signal_definition.csv").to_dict("records"):
             if rule["kind"].startswith("support"):
-                for level in self.levels.to_dict("records"):
-                    out.append(rule | level | {"signal_id": f"{rule['signal_id']}_{level['level_id']}"})
+                spelt_out = [level | {"name": level["level_id"]} for level in self.levels.to_dict("records")]
             elif rule["kind"].startswith(("stop", "target")):
-                for position in self.positions.to_dict("records"):
-                    column = rule["kind"] + "_pct" if rule["kind"].startswith("target") else "stop_pct"
-                    own = {
-                        "signal_id": f"{rule['signal_id']}_{position['position_id']}",
-                        "threshold": round(position[column] / 100, 12),
-                    }
-                    out.append(rule | position | own)
+                column = "stop_pct" if rule["kind"].startswith("stop") else rule["kind"] + "_pct"
+                spelt_out = [
+                    position | {"name": position["position_id"], "threshold": round(position[column] / 100, 12)}
+                    for position in self.positions.to_dict("records")
+                ]
             else:
                 out.append(rule)
+                continue
+            out += [rule | one | {"signal_id": f"{rule['signal_id']}_{one['name']}"} for one in spelt_out]
         return pd.DataFrame(out)
 
     def value(self, rule: dict) -> pd.DataFrame:
