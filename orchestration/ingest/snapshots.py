@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
-from orchestration.calendars import snapshot_session
+from orchestration.calendars import NEW_YORK, snapshot_session
 from orchestration.ingest.batch import Batch, asked_before, stamp
 from orchestration.ingest.common import (
     IngestConfig,
@@ -97,6 +97,8 @@ def _take(
         skipped = f"not asked: Yahoo shows the session {day} only, which lies outside {session.first} to {session.last}"
     elif not session.asks("yahoo"):
         skipped = "not asked: Yahoo is not among the vendors of this run, or the lake is ahead of its clock"
+    elif session.connection("yahoo").base_url is None and snapshot_session(dt.datetime.now(NEW_YORK)) != day:
+        skipped = f"not asked: the clock stands still after {day}, and Yahoo shows the present"
     else:
         skipped = ""
     if skipped or day is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -154,10 +153,8 @@ def _fault(row: dict[str, Any]) -> tuple[str, str] | None:
     prices = {name: row[name] for name in ("bid", "ask", "last_price") if row[name] is not None}
     counts = {name: row[name] for name in ("volume", "open_interest") if row[name] is not None}
     strike, vol = row["strike"], row["implied_vol"]
-    if strike is None or not 0 < strike < math.inf:
+    if strike is None or strike <= 0:
         return "non_positive_strike", f"strike {strike}"
-    if not all(math.isfinite(value) for value in prices.values()):
-        return "non_finite", "an infinite price"
     for name, value in prices.items():
         if value < 0:
             return "negative_price", f"{name} {value}"

@@ -48,24 +48,16 @@ months as (
     where session_date > {{ as_of_session() }}
 ),
 
-expiry_fridays as (
-    select
-        month_start,
-        {{ nth_friday('month_start', 3) }} as friday
-    from months
-),
-
 -- Monthly options end on the third Friday, or on the session before where the exchange is closed.
 expiries as (
     select
-        max(sessions.session_date) as event_date,
-        expiry_fridays.month_start
-    from expiry_fridays
+        sessions.session_date as event_date,
+        months.month_start
+    from months
     inner join {{ ref('dim_session') }} as sessions
         on
-            expiry_fridays.friday >= sessions.session_date
-            and expiry_fridays.month_start <= sessions.session_date
-    group by expiry_fridays.month_start
+            {{ nth_friday('months.month_start', 3) }} >= sessions.session_date
+            and {{ nth_friday('months.month_start', 3) }} < sessions.next_session
 ),
 
 events as (
