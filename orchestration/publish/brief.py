@@ -41,6 +41,10 @@ def write_brief(
     returns = _rows(con, held, "mart_return", _RETURNS, [list(SYMBOLS), list(WINDOWS)])
     spreads = _rows(con, held, "mart_relative_performance", _SPREADS, [list(WINDOWS)])
     rates = _rows(con, held, "mart_macro_daily", _RATES, [list(SERIES)])
+    trends = _rows(con, held, "mart_trend", _TRENDS, [list(SYMBOLS)])
+    flows = _rows(con, held, "mart_etf_flow", _FLOWS, [])
+    signals = _rows(con, held, "mart_signal", _SIGNALS, [])
+    catalysts = _rows(con, held, "mart_catalyst", _CATALYSTS, [])
     title = f"Small caps, session {manifest['as_of_session']}"
     parts = [
         f"<h1>{_text(title)}</h1>",
@@ -66,6 +70,35 @@ def write_brief(
             "Rates",
             ("Series", "Value, %", "Observed"),
             [(f"{SERIES[name]} ({name})", f"{value:.2f}", str(day)) for name, value, day in rates],
+        ),
+        *_section(
+            "Trend",
+            ("Symbol", "Streak, sessions", "Below peak, %", "Peak", "Above its averages of"),
+            [
+                (symbol, f"{streak:+d}", f"{100 * drawdown:+.2f}", str(peak), averages or "none")
+                for symbol, streak, drawdown, peak, averages in trends
+            ],
+        ),
+        *_section(
+            "Flows, million USD",
+            ("Fund", "Day of flow", "5 sessions", "65 sessions", "65 sessions, % of assets"),
+            [
+                (symbol, str(day), _millions(five), _millions(quarter), "n/a" if part is None else f"{part:+.2f}")
+                for symbol, day, five, quarter, part in flows
+            ],
+        ),
+        *_section(
+            "Signals on",
+            ("Signal", "Since", "Value", "Threshold", "Definition"),
+            [
+                (name, str(since), f"{value:+,.4g}", f"{threshold:+,.4g} {unit}", definition)
+                for name, since, value, threshold, unit, definition in signals
+            ],
+        ),
+        *_section(
+            "Ahead",
+            ("Date", "Sessions ahead", "Event", "Status"),
+            [(str(day), str(ahead), label, status) for day, ahead, label, status in catalysts],
         ),
         *_section("Warnings", ("Test",), [(warning,) for warning in manifest["warnings"]]),
         *_section(
@@ -101,6 +134,32 @@ _RATES = """
     qualify row_number() over (partition by series_id order by session_date desc) = 1
     order by series_id desc
 """
+_TRENDS = """
+    select
+        symbol, streak_sessions, drawdown_px, peak_date,
+        concat_ws(
+            ', ',
+            case when above_sma_20 then '20' end, case when above_sma_50 then '50' end,
+            case when above_sma_100 then '100' end, case when above_sma_200 then '200 days' end
+        )
+    from main.mart_trend
+    where symbol in (select unnest(?)) and session_date = (select max(session_date) from main.mart_trend)
+    order by symbol
+"""
+_FLOWS = """
+    select symbol, flow_date, flow_5d_usd, flow_65d_usd, flow_65d_pct_aum from main.mart_etf_flow
+    qualify row_number() over (partition by symbol order by flow_date desc) = 1
+    order by symbol
+"""
+_SIGNALS = """
+    select signal_id, triggered_since, value, threshold, unit, definition from main.mart_signal
+    where is_triggered and session_date = (select max(session_date) from main.mart_signal)
+    order by triggered_since desc, signal_id
+"""
+_CATALYSTS = """
+    select event_date, sessions_ahead, label, status from main.mart_catalyst
+    order by event_date, event_type, event_id limit 12
+"""
 
 
 def _rows(con: duckdb.DuckDBPyConnection, held: set[str], table: str, sql: str, parameters: list[Any]) -> Rows:
@@ -130,6 +189,10 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _cell(value: str) -> str:
     is_number = value[:1] in "+-0123456789" and value[1:].replace(",", "").replace(".", "").isdigit()
     return f'<td class="n">{_text(value)}</td>' if is_number else f"<td>{_text(value)}</td>"
+
+
+def _millions(value: float | None) -> str:
+    return "n/a" if value is None else f"{value / 1e6:+,.1f}"
 
 
 def _text(value: str) -> str:
