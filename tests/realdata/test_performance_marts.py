@@ -116,19 +116,6 @@ def test_daily_returns_follow_the_multiple(walk, symbol, slope):
     assert abs(betas.median() - slope) < 0.1
 
 
-def test_no_yield_counts_before_it_could_be_known(walk):
-    """The newest sensitivity changes with the last knowable yield and with none after it."""
-    with duckdb.connect(str(walk.served), read_only=True) as con:
-        grid = reference.sessions(con)
-        changes = reference.known_yield_changes(con, grid)
-    observed = grid.searchsorted(changes["observed"].to_numpy())
-    # the usual case is the next session, none is the same one
-    assert (changes["known_at"].to_numpy() > observed - 1).all()
-    lag = changes["known_at"].to_numpy() - observed
-    assert np.median(lag) == 1
-    assert (lag >= 1).mean() > 0.99
-
-
 @pytest.mark.parametrize("table", ["mart_trend", "mart_risk", "mart_leverage", "mart_pair"])
 def test_what_was_published_the_day_before_is_published_again(walk, table):
     lost = duckdb.sql(
