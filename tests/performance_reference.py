@@ -59,7 +59,9 @@ def same(ours: pd.Series, expected: list, what: str, skip: np.ndarray | None = N
     right = [None if pd.isna(v) else v for v in expected]
     skip = np.zeros(len(left), dtype=bool) if skip is None else skip
     wrong = [i for i, (a, b) in enumerate(zip(left, right, strict=True)) if a != b and not skip[i]]
-    assert not wrong, f"{what}: {len(wrong)} differ, first at {ours.index[wrong[0]]}: {left[wrong[0]]}, {right[wrong[0]]}"
+    assert not wrong, (
+        f"{what}: {len(wrong)} differ, first at {ours.index[wrong[0]]}: {left[wrong[0]]}, {right[wrong[0]]}"
+    )
     return len(left) - int(skip.sum())
 
 
@@ -172,7 +174,9 @@ def _check_side(
 
 
 def check_volume_quarter(con: duckdb.DuckDBPyConnection) -> int:
-    published = con.execute("select * from mart_volume_quarter").df().set_index(["symbol", "quarter_start"]).sort_index()
+    published = (
+        con.execute("select * from mart_volume_quarter").df().set_index(["symbol", "quarter_start"]).sort_index()
+    )
     held = con.execute("select session_date from dim_session").df()["session_date"].dt.to_period("Q").value_counts()
     wanted = {}
     for symbol, price in bars(con).items():
@@ -217,8 +221,9 @@ def risk_pairs(con: duckdb.DuckDBPyConnection, prices: dict[str, pd.DataFrame]) 
 def known_yield_changes(con: duckdb.DuckDBPyConnection, grid: pd.DatetimeIndex) -> pd.DataFrame:
     """Changes of the 10-year yield as first printed, with the position of the session that could know each."""
     prints = con.execute(
-        "select observation_date, value, available_at, cast(timezone('America/New_York', available_at) as date) as known "
-        "from fct_macro_observation where series_id = 'DGS10' and value is not null order by available_at, observation_date"
+        "select observation_date, value, cast(timezone('America/New_York', available_at) as date) as known "
+        "from fct_macro_observation where series_id = 'DGS10' and value is not null "
+        "order by available_at, observation_date"
     ).df()
     rows, newest = [], None
     for item in prints.itertuples(index=False):
