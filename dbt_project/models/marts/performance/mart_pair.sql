@@ -15,8 +15,8 @@ levels as (
         prices.session_date,
         sessions.session_index,
         prices.total_return_index,
-        -- whole numbers of 1e-12, so that their running sum is exact
-        cast(returns.return_tr * 1e12 as decimal(19, 0)) as daily_return
+        -- whole numbers of 1e-14, so that their running sum is exact
+        cast(returns.return_tr * 1e14 as decimal(19, 0)) as daily_return
     from {{ ref('fct_price_daily') }} as prices
     inner join {{ ref('dim_session') }} as sessions on prices.session_date = sessions.session_date
     inner join {{ ref('mart_return') }} as returns
@@ -108,7 +108,7 @@ select
     round(accumulated.long_return - accumulated.short_return, 12) as pnl_buy_and_hold,
     case
         when accumulated.differences = accumulated.sessions_held
-            then cast(coalesce(accumulated.sum_of_differences, 0) as double) / 1e12
+            then cast(coalesce(accumulated.sum_of_differences, 0) as double) / 1e14
     end as pnl_daily_rebalanced,
     accumulated.entry_beta as beta_neutral_weight,
     round(accumulated.long_return - accumulated.entry_beta * accumulated.short_return, 12) as pnl_beta_neutral,

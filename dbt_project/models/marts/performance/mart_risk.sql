@@ -16,14 +16,14 @@ windows as (
     {%- endfor %}
 ),
 
--- Whole numbers of 1e-12: sums of them are exact, and a decimal without places turns into a double ten times faster.
+-- Whole numbers of 1e-14: sums of them are exact, and a decimal without places turns into a double ten times faster.
 daily as (
     select
         symbol,
         session_date,
         -- a yield at zero has no logarithm
-        case when return_px > -1 then cast(ln(1 + return_px) * 1e12 as decimal(19, 0)) end as log_return,
-        cast(return_tr * 1e12 as decimal(19, 0)) as return_tr
+        case when return_px > -1 then cast(ln(1 + return_px) * 1e14 as decimal(19, 0)) end as log_return,
+        cast(return_tr * 1e14 as decimal(19, 0)) as return_tr
     from {{ ref('mart_return') }}
     where window_code = '1d'
 ),
@@ -85,7 +85,7 @@ volatilities as (
         window_sessions,
         case
             when 5 * n >= 4 * window_sessions
-                then round(100 * sqrt(252 * {{ own_moment('n', 'sum_ll', 'sum_l') }} / (n * (n - 1))) / 1e12, 12)
+                then round(100 * sqrt(252 * {{ own_moment('n', 'sum_ll', 'sum_l') }} / (n * (n - 1))) / 1e14, 12)
         end as realised_vol_pct
     from own_windows
 ),
@@ -289,10 +289,10 @@ select
             then round(moments.m_xy / nullif(sqrt(moments.m_xx * moments.m_yy), 0), 12)
     end as correlation,
     volatilities.realised_vol_pct,
-    -- a difference of returns in basis points over a change in basis points
+    -- 1e-14 over 1e-12 basis points, and 10000 basis points to the whole
     case
         when moments.has_betas and 5 * moments.n_rates >= 4 * moments.window_sessions
-            then round(10000 * moments.m_sd / nullif(moments.m_dd, 0), 12)
+            then round(100 * moments.m_sd / nullif(moments.m_dd, 0), 12)
     end as beta_to_ust10_bp
 from moments
 left join volatilities
