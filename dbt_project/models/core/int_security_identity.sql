@@ -75,12 +75,12 @@ select
     cast(len(nodes) as integer) as snapshots,
     -- most identities are in every file from their first to their last
     case when len(nodes) <= nodes[-1] - nodes[1] then nodes end as nodes,
-    first_sighting.weight_pct as first_weight_pct,
-    last_sighting.weight_pct as last_weight_pct,
-    first_priced.as_of_date as first_priced_date,
-    first_priced.shares as first_shares,
-    first_priced.price_usd as first_price_usd,
-    last_priced.as_of_date as last_priced_date,
-    last_priced.shares as last_shares,
-    last_priced.price_usd as last_price_usd
+    struct_extract(first_sighting, 'weight_pct') as first_weight_pct,
+    struct_extract(last_sighting, 'weight_pct') as last_weight_pct,
+    struct_extract(first_priced, 'as_of_date') as first_priced_date,
+    struct_extract(first_priced, 'shares') as first_shares,
+    struct_extract(first_priced, 'price_usd') as first_price_usd,
+    struct_extract(last_priced, 'as_of_date') as last_priced_date,
+    struct_extract(last_priced, 'shares') as last_shares,
+    struct_extract(last_priced, 'price_usd') as last_price_usd
 from identities
