@@ -8,6 +8,7 @@ select
     first_seen,
     last_seen,
     is_point_in_time,
-    confidence
+    confidence,
+    is_brief
 from {{ ref('fct_index_membership_revision') }}
 where known_to is null

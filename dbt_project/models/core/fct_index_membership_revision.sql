@@ -1,14 +1,25 @@
--- Membership recomputed at every moment a snapshot was learnt, then equal rows of consecutive moments joined.
-with events as (
+-- Membership recomputed at every moment a file was learnt, then equal rows of consecutive moments joined.
+with russell_events as (
     select
+        events.event_type,
         events.first_session,
         sessions.session_index
     from {{ ref('fct_market_event') }} as events
     inner join {{ ref('dim_session') }} as sessions on events.event_date = sessions.session_date
-    where events.event_type = 'RUSSELL_RECONSTITUTION'
+    where events.event_type in ('RUSSELL_RECONSTITUTION', 'RUSSELL_QUARTERLY_IPO')
 ),
 
--- The usable snapshots of each moment, in as-of order, with the reconstitutions around them.
+-- In December the review of IPOs is part of the reconstitution.
+events as (
+    select
+        session_index,
+        min(first_session) as first_session,
+        bool_or(event_type = 'RUSSELL_RECONSTITUTION') as is_reconstitution
+    from russell_events
+    group by session_index
+),
+
+-- The usable snapshots of each moment, in as-of order, with the events around them.
 snapshots as (
     select
         index_code,
@@ -33,22 +44,40 @@ snapshot_events as (
         snapshots.usable_no,
         snapshots.as_of_date,
         snapshots.session_index,
+        snapshots.previous_session_index,
         snapshots.usable_count,
         snapshots.session_index - snapshots.previous_session_index as gap_sessions,
         -- after the snapshot before, up to this one: the Friday's own file usually shows the new book already
         count_if(
-            snapshots.previous_session_index < events.session_index and events.session_index <= snapshots.session_index
+            events.is_reconstitution
+            and snapshots.previous_session_index < events.session_index
+            and events.session_index <= snapshots.session_index
         ) as events_since_previous,
         max(events.session_index) filter (
-            snapshots.previous_session_index < events.session_index and events.session_index <= snapshots.session_index
+            events.is_reconstitution
+            and snapshots.previous_session_index < events.session_index
+            and events.session_index <= snapshots.session_index
         ) as event_since_previous,
         max(events.session_index) filter (
-            snapshots.session_index between events.session_index and events.session_index + 20
+            events.is_reconstitution
+            and snapshots.session_index between events.session_index and events.session_index + 20
         ) as event_of_late_addition,
         -- funds sell early by some days and late by weeks
         max(events.session_index) filter (
-            snapshots.session_index between events.session_index - 3 and events.session_index + 20
-        ) as event_of_deletion
+            events.is_reconstitution
+            and snapshots.session_index between events.session_index - 3 and events.session_index + 20
+        ) as event_of_deletion,
+        -- what was first seen in this file may have joined within two sessions of such a Friday
+        count_if(
+            not events.is_reconstitution
+            and snapshots.previous_session_index - 1 <= events.session_index
+            and events.session_index <= snapshots.session_index + 2
+        ) as reviews_around,
+        max(events.session_index) filter (
+            not events.is_reconstitution
+            and snapshots.previous_session_index - 1 <= events.session_index
+            and events.session_index <= snapshots.session_index + 2
+        ) as review_around
     from snapshots
     left join events
         on
@@ -64,6 +93,8 @@ runs as (
         runs.security_id,
         runs.ticker,
         runs.name,
+        runs.first_node,
+        runs.last_node,
         opening.moment_no,
         opening.next_usable_no as first_no,
         closing.previous_usable_no as last_no
@@ -80,18 +111,27 @@ runs as (
     where opening.next_usable_no <= closing.previous_usable_no
 ),
 
--- One absence is a glitch of the file until a second snapshot repeats it.
+-- A gap of one file, or of five sessions, is a glitch and no leave and return.
 numbered as (
     select
-        *,
+        runs.*,
         coalesce(
-            first_no - lag(last_no) over (
-                partition by index_code, moment_no, security_id
-                order by first_no
-            ) > 2,
+            runs.first_no - lag(runs.last_no) over by_run > 2
+            and first_shown.session_index - lag(last_shown.session_index) over by_run > 5,
             false
         ) as starts_again
     from runs
+    inner join snapshots as first_shown
+        on
+            runs.index_code = first_shown.index_code
+            and runs.moment_no = first_shown.moment_no
+            and runs.first_no = first_shown.usable_no
+    inner join snapshots as last_shown
+        on
+            runs.index_code = last_shown.index_code
+            and runs.moment_no = last_shown.moment_no
+            and runs.last_no = last_shown.usable_no
+    window by_run as (partition by runs.index_code, runs.moment_no, runs.security_id order by runs.first_no)
 ),
 
 grouped as (
@@ -112,56 +152,170 @@ stays as (
         security_id,
         min(first_no) as first_no,
         max(last_no) as last_no,
+        min(first_node) as first_node,
+        max(last_node) as last_node,
         min_by(ticker, first_no) as ticker,
         min_by(name, first_no) as name
     from grouped
     group by index_code, moment_no, security_id, stay
 ),
 
-observed as (
+-- Moments are the same for all funds, so a stay can look at the other funds as they were known then.
+sightings as (
     select
         stays.index_code,
         stays.moment_no,
         stays.security_id,
-        stays.ticker,
-        stays.name,
-        stays.first_no > 1 as is_point_in_time,
-        stays.first_no = stays.last_no and stays.first_no > 1 as is_single,
-        first_shown.as_of_date as first_seen,
-        first_shown.session_index as first_index,
-        first_shown.gap_sessions as opening_gap,
-        case
-            when first_shown.events_since_previous = 1 then first_shown.event_since_previous
-            -- two reconstitutions since the snapshot before: nobody can tell which
-            when first_shown.events_since_previous = 0 then first_shown.event_of_late_addition
-        end as opening_event,
+        max(last_shown.as_of_date) as last_seen
+    from stays
+    inner join snapshots as last_shown
+        on
+            stays.index_code = last_shown.index_code
+            and stays.moment_no = last_shown.moment_no
+            and stays.last_no = last_shown.usable_no
+    group by stays.index_code, stays.moment_no, stays.security_id
+),
+
+endings as (
+    select
+        stays.*,
         last_shown.as_of_date as last_seen,
         last_shown.session_index as last_index,
-        stays.last_no = last_shown.usable_count as is_in_newest,
-        first_absent.as_of_date as first_absent,
-        first_absent.gap_sessions as closing_gap,
-        case
-            when first_absent.events_since_previous = 1 then first_absent.event_since_previous
-            when first_absent.events_since_previous = 0 then last_shown.event_of_deletion
-        end as closing_event
+        last_shown.event_of_deletion,
+        last_shown.usable_count,
+        last_shown.known_moment,
+        first_absent.usable_no as absent_no,
+        first_absent.as_of_date as absent_date,
+        first_absent.session_index as absent_index,
+        first_absent.gap_sessions as absent_gap,
+        first_absent.events_since_previous,
+        first_absent.event_since_previous,
+        coalesce(bool_or(sightings.security_id is not null), false) as is_elsewhere,
+        coalesce(bool_or(
+            (stays.index_code = 'R2000' and sightings.index_code = 'R1000')
+            or (stays.index_code = 'R1000' and sightings.index_code = 'R2000')
+        ), false) as is_in_other_tier
     from stays
-    inner join snapshot_events as first_shown
-        on
-            stays.index_code = first_shown.index_code
-            and stays.moment_no = first_shown.moment_no
-            and stays.first_no = first_shown.usable_no
     inner join snapshot_events as last_shown
         on
             stays.index_code = last_shown.index_code
             and stays.moment_no = last_shown.moment_no
             and stays.last_no = last_shown.usable_no
-    -- the stay is over when two snapshots are without it; the first of them dates the end
     left join snapshot_events as first_absent
         on
             stays.index_code = first_absent.index_code
             and stays.moment_no = first_absent.moment_no
             and stays.last_no + 1 = first_absent.usable_no
-            and first_absent.usable_no < first_absent.usable_count
+    left join sightings
+        on
+            stays.security_id = sightings.security_id
+            and stays.moment_no = sightings.moment_no
+            and stays.index_code <> sightings.index_code
+            and first_absent.as_of_date <= sightings.last_seen
+    group by all
+),
+
+-- Why it ended, by what was known at the moment.
+explained as (
+    select
+        endings.*,
+        departures.is_sold,
+        (
+            coalesce(departures.claim_known_at <= endings.known_moment, false)
+            or (
+                coalesce(departures.is_pinned or departures.is_collapsed, false)
+                and not coalesce(departures.is_sold, false)
+            )
+        )
+        and not endings.is_elsewhere as is_gone
+    from endings
+    left join {{ ref('int_departure_evidence') }} as departures
+        on
+            endings.index_code = departures.index_code
+            and endings.security_id = departures.security_id
+            and endings.last_node = departures.last_node
+            and departures.known_at <= endings.known_moment
+),
+
+-- The stay is over when two snapshots are without it, or one is and something else says so: the other tier's fund shows
+-- it, the fund had sold down, the company was bought, or a reconstitution took place in between.
+ended as (
+    select
+        *,
+        absent_no < usable_count as is_confirmed,
+        absent_no is not null
+        and (
+            absent_no < usable_count
+            or is_in_other_tier
+            or is_gone
+            or coalesce(is_sold, false)
+            or events_since_previous = 1
+        ) as is_over,
+        case
+            -- two reconstitutions since the snapshot before: nobody can tell which
+            when events_since_previous = 1 and not is_gone then event_since_previous
+            when events_since_previous = 0 and event_of_deletion > absent_index
+                -- out before the Friday: only what the fund sold or another fund took
+                then case when coalesce(is_sold, false) or is_elsewhere then event_of_deletion end
+            -- held to the end at full size and then in no fund: bought, not deleted
+            when events_since_previous = 0 and not is_gone and (coalesce(is_sold, true) or is_elsewhere)
+                then event_of_deletion
+        end as event_of_ending
+    from explained
+),
+
+observed as (
+    select
+        ended.index_code,
+        ended.moment_no,
+        ended.security_id,
+        ended.ticker,
+        ended.name,
+        ended.first_no > 1 as is_point_in_time,
+        ended.first_no = ended.last_no and ended.first_no > 1 as is_single,
+        first_shown.as_of_date as first_seen,
+        first_shown.session_index as first_index,
+        first_shown.gap_sessions as opening_gap,
+        case
+            when first_shown.events_since_previous = 1 then first_shown.event_since_previous
+            when
+                first_shown.events_since_previous = 0
+                -- too large to have been missed by the fund, or born since
+                and not coalesce(arrivals.has_parent_by_price or arrivals.has_parent_by_name, false)
+                and not coalesce(
+                    ended.index_code in ('R1000', 'R3000')
+                    and arrivals.weight_rank <= 500
+                    and first_shown.session_index > first_shown.event_of_late_addition + 2,
+                    false
+                )
+                then
+                    coalesce(
+                        first_shown.event_of_late_addition,
+                        case when first_shown.reviews_around = 1 then first_shown.review_around end
+                    )
+        end as opening_event,
+        ended.last_seen,
+        ended.last_index,
+        ended.last_no = ended.usable_count as is_in_newest,
+        case when ended.is_over then ended.absent_date end as first_absent,
+        case when ended.is_over then ended.absent_gap end as closing_gap,
+        case when ended.is_over then ended.event_of_ending end as closing_event,
+        ended.is_over and ended.is_confirmed as is_confirmed,
+        -- absent shortly before and after: received in a takeover, or a fault, but no membership
+        ended.is_over
+        and ended.absent_index - first_shown.previous_session_index <= 7 as is_brief
+    from ended
+    inner join snapshot_events as first_shown
+        on
+            ended.index_code = first_shown.index_code
+            and ended.moment_no = first_shown.moment_no
+            and ended.first_no = first_shown.usable_no
+    left join {{ ref('int_arrival_evidence') }} as arrivals
+        on
+            ended.index_code = arrivals.index_code
+            and ended.security_id = arrivals.security_id
+            and ended.first_node = arrivals.first_node
+            and arrivals.known_at <= ended.known_moment
 ),
 
 neighbouring as (
@@ -187,8 +341,9 @@ opened as (
         case
             when
                 is_point_in_time
-                -- a line shown by one file only was never index membership
+                -- a line shown by one file, or for some days late in the window, was never index membership
                 and not (is_single and first_absent is not null)
+                and not coalesce(is_brief and first_index > opening_event + 2, false)
                 and coalesce(first_absent > opening_session, true)
                 -- still held around the Friday, or back within the window: the fund moved, not the index
                 and coalesce(previous_last_index < opening_event - 3, true)
@@ -225,9 +380,12 @@ known as (
         -- null while shown: a date that moved every day would make every row a new revision every day
         case when not is_in_newest then last_seen end as last_seen,
         is_point_in_time,
+        coalesce(is_brief, false) as is_brief,
         case
             when greatest(coalesce(opening_gap, 0), coalesce(closing_gap, 0)) > 10 then 'LOW'
             when is_single and first_absent is not null then 'LOW'
+            when is_brief then 'LOW'
+            when first_absent is not null and not is_confirmed then 'LOW'
             -- greatest() skips nulls; null where neither boundary was observed
             when greatest(opening_gap, closing_gap) <= 3 then 'HIGH'
             else 'MEDIUM'
@@ -241,7 +399,7 @@ islands as (
         moment_no - row_number() over (
             partition by
                 index_code, security_id, valid_from, valid_to, ticker, name,
-                first_seen, last_seen, is_point_in_time, confidence
+                first_seen, last_seen, is_point_in_time, is_brief, confidence
             order by moment_no
         ) as island
     from known
@@ -258,13 +416,14 @@ revisions as (
         first_seen,
         last_seen,
         is_point_in_time,
+        is_brief,
         confidence,
         min(moment_no) as first_moment,
         max(moment_no) as last_moment
     from islands
     group by
         index_code, security_id, valid_from, valid_to, ticker, name,
-        first_seen, last_seen, is_point_in_time, confidence, island
+        first_seen, last_seen, is_point_in_time, is_brief, confidence, island
 ),
 
 moments as (
@@ -286,6 +445,7 @@ select
     revisions.last_seen,
     revisions.is_point_in_time,
     revisions.confidence,
+    revisions.is_brief,
     learnt.known_moment as known_from,
     replaced.known_moment as known_to
 from revisions

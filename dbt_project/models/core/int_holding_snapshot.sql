@@ -38,11 +38,9 @@ select
     measured.as_of_date,
     measured.snapshot_seq,
     measured.known_at,
-    -- what was learnt on one New York day counts as learnt at the day's last fetch: a build stays affordable, and
-    -- nothing is shown before it was known
-    max(measured.known_at) over (
-        partition by measured.fund, {{ new_york_date('measured.known_at') }}
-    ) as known_moment,
+    -- What was learnt on one New York day counts as learnt at the day's last fetch: a build stays affordable, and
+    -- nothing is shown before it was known. The moment is that of all funds, as one is evidence for another.
+    max(measured.known_at) over (partition by {{ new_york_date('measured.known_at') }}) as known_moment,
     measured.lines,
     measured.constituents,
     measured.weight_sum_pct,
