@@ -89,9 +89,15 @@ select
     ingest_seq as snapshot_seq,
     revision_rank,
     line_no,
-    -- One security = one ticker across the funds of the sponsor. Identifiers are carried but not matched yet: a rename
-    -- is a deletion and an addition here.
-    case when excluded_reason is null then 'S' || substr(md5('ticker:' || security_ticker), 1, 12) end as security_id,
+    -- what the file says the line is; which identities are one security is in int_security_resolution
+    case
+        when excluded_reason is null
+            then
+                md5(
+                    security_ticker || '|' || upper_name || '|' || coalesce(cusip, '') || '|' || coalesce(isin, '')
+                    || '|' || coalesce(sedol, '')
+                )
+    end as identity_key,
     security_ticker,
     ticker,
     name,

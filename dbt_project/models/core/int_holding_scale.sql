@@ -1,0 +1,49 @@
+{{ config(schema='intermediate', contract={'enforced': false}) }}
+
+-- Creations and redemptions multiply all lines alike. A sixteenth of the lines, by hash, shows by how much.
+with lines as (
+    select
+        lines.fund,
+        lines.identity_key,
+        lines.as_of_date,
+        lines.shares
+    from {{ ref('int_holding_line') }} as lines
+    where
+        lines.revision_rank = 1
+        and lines.identity_key like '0%'
+        and lines.shares > 0
+        and lines.price_usd > 0
+    qualify count(*) over (partition by lines.fund, lines.identity_key, lines.as_of_date) = 1
+),
+
+files as (
+    select
+        fund,
+        as_of_date,
+        row_number() over (partition by fund order by as_of_date) as file_no
+    from (select distinct fund, as_of_date from lines)
+),
+
+changes as (
+    select
+        lines.fund,
+        lines.as_of_date,
+        files.file_no - lag(files.file_no) over by_identity as files_since,
+        lines.shares / lag(lines.shares) over by_identity as ratio
+    from lines
+    inner join files
+        on
+            lines.fund = files.fund
+            and lines.as_of_date = files.as_of_date
+    window by_identity as (partition by lines.fund, lines.identity_key order by lines.as_of_date)
+)
+
+select
+    fund,
+    as_of_date,
+    median(ratio) as scale,
+    count(*) as sampled
+from changes
+where files_since = 1
+group by fund, as_of_date
+having count(*) >= 5
