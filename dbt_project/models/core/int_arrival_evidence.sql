@@ -80,7 +80,7 @@ positions as (
     select
         nodes.index_code,
         nodes.node_no,
-        lines.security_id,
+        resolution.security_id,
         split_part(upper(trim(min_by(lines.name, lines.line_no))), ' ', 1) as first_word,
         cast(sum(cast(lines.market_value_usd as decimal(38, 4))) as double) as market_value_usd,
         cast(sum(cast(lines.weight_pct as decimal(18, 6))) as double) as weight_pct,
@@ -97,8 +97,8 @@ positions as (
             and nodes.fund = lines.fund
             and nodes.as_of_date = lines.as_of_date
             and nodes.snapshot_seq = lines.snapshot_seq
-    where lines.is_constituent
-    group by nodes.index_code, nodes.node_no, lines.security_id
+    inner join {{ ref('int_security_resolution') }} as resolution on lines.identity_key = resolution.identity_key
+    group by nodes.index_code, nodes.node_no, resolution.security_id
 ),
 
 steps as (
