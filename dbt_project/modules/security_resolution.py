@@ -34,12 +34,16 @@ PRICE_TOLERANCE = 0.20
 SHARES_TOLERANCE = 0.20
 # what is left of equal share counts after rounding creations of the fund
 EXACT_SHARES = 1e-3
-# pairs of lines that match by accident in one change of files
+# pairs of lines expected to match by accident in one change of files
 ACCIDENTS = 0.01
-SCALE_SAMPLES = 5
+# two lines drawn at random: share counts spread over seven powers of e, one pair in ten agrees on the price
+ACCIDENT_ODDS = 2 * EXACT_SHARES / 7 / 10
+# what a reviewer should look at
+ALIKE_SHARES = 0.02
+ALIKE_WEIGHT = 0.02
 
 CLASS_WORD = re.compile(r"\b(?:CLASS|CL|SERIES|SER)\s+([A-Z0-9]{1,2})\b")
-VOTING_WORD = re.compile(r"\b(NON[ -]?VOTING|NV)\b")
+NON_VOTING = re.compile(r"\bNON[ -]?VOTING\b")
 FORMS = frozenset(
     """
     INC INCORPORATED CORP CORPORATION CO COMPANY LTD LIMITED PLC LLC LP SA NV AG SE AB ASA BV SPA AS
@@ -200,8 +204,8 @@ def share_class(identity: Identity, share_classes: Mapping[str, str]) -> str | N
     found = CLASS_WORD.search(identity.name.upper())
     if found:
         return found.group(1)
-    if VOTING_WORD.search(identity.name.upper()):
-        return "NV"
+    if NON_VOTING.search(identity.name.upper()):
+        return "NON VOTING"
     symbol = share_classes.get(identity.ticker)
     return symbol.rpartition("-")[2] if symbol and "-" in symbol else None
 
@@ -545,58 +549,67 @@ class Proposals:
         taken = {(link.key, link.other) for link in self.links}
         # what goes on under another rule is neither gone nor new
         followed, preceded = {link.key for link in self.links}, {link.other for link in self.links}
+        # for each pair the funds whose shares agree, and what the other evidence is
+        exact: dict[tuple[str, str], set[str]] = defaultdict(set)
+        alike: dict[tuple[str, str], str] = {}
+        crowded: set[tuple[str, str]] = set()
         for (fund, day), arrivals in sorted(come.items(), key=lambda pair: pair[0]):
             dates = self.files.dates[fund]
             place = bisect_left(dates, day)
-            if place == 0:
+            if place == 0 or (day - dates[place - 1]).days > NEAR_DAYS:
                 continue
             last_day = dates[place - 1]
-            if (day - last_day).days > NEAR_DAYS:
-                continue
             new = [pair for pair in arrivals if pair[0].key not in preceded and pair[0].first_seen > last_day]
-            old = [
-                pair
-                for pair in gone[fund, last_day]
-                if pair[0].key not in followed and pair[0].last_seen < day
-            ]  # fmt: skip
-            self._match_changes(old, new, taken)
+            old = [pair for pair in gone[fund, last_day] if pair[0].key not in followed and pair[0].last_seen < day]
+            is_crowded = len(old) * len(new) * ACCIDENT_ODDS > ACCIDENTS
+            for before, ended in old:
+                for after, begun in new:
+                    pair = (before.key, after.key)
+                    if pair in taken or not self._may_change(before, after):
+                        continue
+                    found = step(ended, begun, self.files)
+                    if found.shares is not None:
+                        drift = abs(math.log(found.shares))
+                        if found.verdict == "both" and drift <= EXACT_SHARES:
+                            exact[pair].add(fund)
+                            if is_crowded:
+                                crowded.add(pair)
+                        elif found.verdict == "both" and drift <= ALIKE_SHARES:
+                            alike[pair] = f"shares differ by {100 * drift:.1f} percent"
+                    elif found.weights and min(found.weights) >= ALIKE_WEIGHT and found.verdict == "weight":
+                        before_pct, after_pct = found.weights
+                        if abs(after_pct - before_pct) <= 0.0101:
+                            alike[pair] = f"weights {before_pct:.2f} and {after_pct:.2f}"
+        self._settle_changes(exact, alike, crowded)
 
-    def _match_changes(
-        self,
-        old: list[tuple[Identity, Sighting]],
-        new: list[tuple[Identity, Sighting]],
-        taken: set[tuple[str, str]],
+    def _settle_changes(
+        self, exact: Mapping[tuple[str, str], set[str]], alike: Mapping[tuple[str, str], str], crowded: set[tuple[str, str]][tuple[str, str]]
     ) -> None:
-        likely = len(old) * len(new) * 2 * EXACT_SHARES / 7 * 0.1
-        exact: list[tuple[Identity, Identity]] = []
-        alike: list[tuple[Identity, Identity, str]] = []
-        for before, ended in old:
-            for after, begun in new:
-                if (before.key, after.key) in taken or self._other_class(before, after):
-                    continue
-                if self._other_code(before, after) and (before.cusip or "")[:6] != (after.cusip or "")[:6]:
-                    continue
-                if before.sector and after.sector and before.sector != after.sector:
-                    continue
-                found = step(ended, begun, self.files)
-                if found.verdict == "both" and found.shares is not None:
-                    drift = abs(math.log(found.shares))
-                    if drift <= EXACT_SHARES:
-                        exact.append((before, after))
-                    elif drift <= 0.02:
-                        alike.append((before, after, f"shares differ by {100 * drift:.1f} percent"))
-                elif found.shares is None and found.weights and min(found.weights) >= 0.02:
-                    if abs(found.weights[1] - found.weights[0]) <= 0.0101 and found.verdict == "weight":
-                        alike.append((before, after, f"weights {found.weights[0]:.2f} and {found.weights[1]:.2f}"))
-        for before, after in exact:
-            alone = sum(before is one or after is other for one, other in exact) == 1
-            if alone and likely <= ACCIDENTS:
+        """Link the pairs that more funds agree on than on any other pair with the same line."""
+        by_line = defaultdict(list)
+        for pair in [*exact, *alike]:
+            for key in pair:
+                by_line[key].append(pair)
+        for pair, funds in sorted(exact.items()):
+            before, after = (self.known[key] for key in pair)
+            others = [other for key in pair for other in by_line[key] if other != pair]
+            # two funds do not agree by accident
+            if (pair not in crowded or len(funds) > 1) and all(
+                len(exact.get(other, ())) < len(funds) for other in others
+            ):
                 self.propose("shares_continuity", before, after, name_score(before.name, after.name))
             else:
                 self._near_miss(before, after, "other ticker and name, same shares, not the only such pair")
-        for before, after, detail in alike:
-            if sum(before is one or after is other for one, other, _ in alike) == 1:
-                self._near_miss(before, after, f"other ticker and name, one vanished and the other appeared: {detail}")
+        for pair, detail in sorted(alike.items()):
+            if pair not in exact and all(other == pair for key in pair for other in by_line[key]):
+                before, after = (self.known[key] for key in pair)
+                self._near_miss(before, after, f"other ticker and name, one vanished as the other came: {detail}")
+
+    def _may_change(self, before: Identity, after: Identity) -> bool:
+        """Whether class, issuer and sector allow a change of ticker and name."""
+        if self._other_class(before, after) or (before.sector and after.sector and before.sector != after.sector):
+            return False
+        return not (before.cusip and after.cusip and before.cusip[:6] != after.cusip[:6])
 
     def _other_class(self, one: Identity, other: Identity) -> bool:
         first, second = self.share_class[one.key], self.share_class[other.key]

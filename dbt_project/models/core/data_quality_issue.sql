@@ -237,8 +237,61 @@ price_outliers as (
         and abs(price_steps.return_1d) > case when abs(instruments.leverage) >= 3 then 0.6 else 0.4 end
 ),
 
+-- By rule, so that a rule that begins to catch something else is seen.
+excluded_lines as (
+    select
+        'constituents' as dataset,
+        fund as key,
+        'line_' || excluded_reason as rule,
+        min(known_at) over (partition by fund, excluded_reason) as detected_at,
+        'warning' as severity,
+        as_of_date as row_date,
+        coalesce(ticker, '-') || coalesce(' ' || name, '') as detail,
+        'lines kept in fct_holding, no constituents' as resolution
+    from {{ ref('int_holding_line') }}
+    where
+        revision_rank = 1
+        and not is_constituent
+),
+
+identities as (
+    select
+        identities.identity_key,
+        any_value(identities.security_ticker) as security_ticker,
+        any_value(identities.security_ticker) || coalesce(' ' || max(identities.name), '') as description,
+        min(identities.first_seen) as first_seen,
+        max(identities.last_seen) as last_seen,
+        min(snapshots.known_at) as known_at
+    from {{ ref('int_security_identity') }} as identities
+    inner join {{ ref('int_holding_snapshot') }} as snapshots
+        on
+            identities.fund = snapshots.fund
+            and identities.first_node = snapshots.node_no
+    group by identities.identity_key
+),
+
+ambiguous as (
+    select
+        'constituents' as dataset,
+        later.security_ticker as key,
+        'ambiguous_identity' as rule,
+        later.known_at as detected_at,
+        'warning' as severity,
+        later.first_seen as row_date,
+        later.description || ' may be ' || earlier.description || ', last seen ' || earlier.last_seen || ': '
+        || resolution.rival_reason as detail,
+        'kept as two securities until a row of the seed security_override says same or different' as resolution
+    from {{ ref('int_security_resolution') }} as resolution
+    inner join identities as later on resolution.identity_key = later.identity_key
+    inner join identities as earlier on resolution.rival_key = earlier.identity_key
+),
+
 issues as (
     select * from quarantined
+    union all
+    select * from excluded_lines
+    union all
+    select * from ambiguous
     union all
     select * from snapshots
     union all

@@ -1,25 +1,27 @@
-with lines as (
+with shown as (
     select
-        lines.security_id,
-        lines.security_ticker,
-        lines.ticker,
-        lines.name,
-        lines.cusip,
-        lines.isin,
-        lines.sedol,
-        lines.sector,
-        lines.as_of_date,
-        -- two funds can show a security on one day: the order makes the newest one unique
-        (lines.as_of_date, lines.fund, lines.line_no) as recency
-    from {{ ref('int_holding_line') }} as lines
-    inner join {{ ref('int_holding_snapshot_usable') }} as snapshots
+        runs.security_id,
+        runs.first_seen,
+        runs.last_seen,
+        identities.security_ticker,
+        identities.ticker,
+        identities.name,
+        identities.cusip,
+        identities.isin,
+        identities.sedol,
+        identities.sector,
+        -- two funds, or two descriptions, can end on one day: the order makes the newest one unique
+        struct_pack(
+            last_seen := runs.last_seen,
+            first_seen := runs.first_seen,
+            fund := runs.fund,
+            identity_key := runs.identity_key
+        ) as recency
+    from {{ ref('int_identity_shown') }} as runs
+    inner join {{ ref('int_security_identity') }} as identities
         on
-            lines.fund = snapshots.fund
-            and lines.as_of_date = snapshots.as_of_date
-            and lines.snapshot_seq = snapshots.snapshot_seq
-    where
-        lines.is_constituent
-        and snapshots.is_usable
+            runs.fund = identities.fund
+            and runs.identity_key = identities.identity_key
 ),
 
 newest as (
@@ -27,14 +29,14 @@ newest as (
         security_id,
         max_by(security_ticker, recency) as security_ticker,
         max_by(ticker, recency) as ticker,
-        max_by(name, recency) filter (name is not null) as name,
-        max_by(cusip, recency) filter (cusip is not null) as cusip,
-        max_by(isin, recency) filter (isin is not null) as isin,
-        max_by(sedol, recency) filter (sedol is not null) as sedol,
-        max_by(sector, recency) filter (sector is not null) as sector,
-        min(as_of_date) as first_seen,
-        max(as_of_date) as last_seen
-    from lines
+        max_by(name, recency) filter (where name is not null) as name,
+        max_by(cusip, recency) filter (where cusip is not null) as cusip,
+        max_by(isin, recency) filter (where isin is not null) as isin,
+        max_by(sedol, recency) filter (where sedol is not null) as sedol,
+        max_by(sector, recency) filter (where sector is not null) as sector,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen
+    from shown
     group by security_id
 )
 

@@ -9,6 +9,8 @@ select
     last_seen,
     is_point_in_time,
     confidence,
-    is_brief
+    is_brief,
+    entry_basis,
+    exit_basis
 from {{ ref('fct_index_membership_revision') }}
 where known_to is null

@@ -544,24 +544,23 @@ observed as (
         first_shown.as_of_date as first_seen,
         first_shown.session_index as first_index,
         first_shown.gap_sessions as opening_gap,
+        case when first_shown.events_since_previous = 1 then first_shown.event_since_previous end as event_in_gap,
+        case when first_shown.events_since_previous = 0 then first_shown.event_of_late_addition end as event_before,
         case
-            when first_shown.events_since_previous = 1 then first_shown.event_since_previous
-            when
-                first_shown.events_since_previous = 0
-                -- too large to have been missed by the fund, or born since
-                and not coalesce(arrivals.has_parent_by_price or arrivals.has_parent_by_name, false)
-                and not coalesce(
-                    ended.index_code in ('R1000', 'R3000')
-                    and arrivals.weight_rank <= 500
-                    and first_shown.session_index > first_shown.event_of_late_addition + 2,
-                    false
-                )
-                then
-                    coalesce(
-                        first_shown.event_of_late_addition,
-                        case when first_shown.reviews_around = 1 then first_shown.review_around end
-                    )
-        end as opening_event,
+            when first_shown.events_since_previous = 0 and first_shown.reviews_around = 1 then first_shown.review_around
+        end as review,
+        coalesce(arrivals.has_parent_by_price, false) as has_parent_by_price,
+        coalesce(arrivals.has_parent_by_name, false) as has_parent_by_name,
+        -- too large for the fund to have missed it at the reconstitution
+        coalesce(
+            ended.index_code in ('R1000', 'R3000')
+            and first_shown.as_of_date >= date '2026-05-26'
+            and first_shown.events_since_previous = 0
+            and first_shown.reviews_around = 0
+            and arrivals.weight_rank <= 500
+            and coalesce(first_shown.session_index > first_shown.event_of_late_addition + 2, true),
+            false
+        ) as is_large,
         ended.last_seen,
         ended.last_index,
         ended.absent_node is null as is_in_newest,
@@ -569,6 +568,7 @@ observed as (
         case when ended.is_over then ended.absent_gap end as closing_gap,
         case when ended.is_over then ended.event_of_ending end as closing_event,
         ended.is_over and ended.is_confirmed as is_confirmed,
+        ended.is_gone,
         -- absent shortly before and after: received in a takeover, or a fault, but no membership
         ended.is_over
         and ended.absent_index - first_shown.previous_session_index <= 7 as is_brief
@@ -586,53 +586,79 @@ observed as (
             and arrivals.known_at <= ended.known_moment
 ),
 
+-- Why it began. A file with a reconstitution since the one before shows its additions; between two of them only
+-- spin-offs, recent listings and very large ones are added.
+begun as (
+    select
+        *,
+        case
+            when event_in_gap is not null then 'reconstitution'
+            when has_parent_by_price then 'spin_off'
+            when is_large then 'fast_entry'
+            when event_before is not null then 'reconstitution'
+            when review is not null then 'ipo_review'
+            when has_parent_by_name then 'spin_off'
+            else 'observed'
+        end as beginning,
+        case
+            when event_in_gap is not null then event_in_gap
+            when has_parent_by_price or is_large then null
+            else coalesce(event_before, review)
+        end as opening_event
+    from observed
+),
+
 neighbouring as (
     select
-        observed.*,
+        begun.*,
         opening.first_session as opening_session,
         closing.first_session as closing_session,
-        lag(observed.last_index) over by_stay as previous_last_index,
-        lag(observed.first_absent) over by_stay as previous_absent,
-        lead(observed.first_index) over by_stay as next_first_index
-    from observed
-    left join events as opening on observed.opening_event = opening.session_index
-    left join events as closing on observed.closing_event = closing.session_index
+        lag(begun.last_index) over by_stay as previous_last_index,
+        lag(begun.first_absent) over by_stay as previous_absent,
+        lead(begun.first_index) over by_stay as next_first_index
+    from begun
+    left join events as opening on begun.opening_event = opening.session_index
+    left join events as closing on begun.closing_event = closing.session_index
     window by_stay as (
-        partition by observed.index_code, observed.moment_no, observed.security_id
-        order by observed.first_index
+        partition by begun.index_code, begun.moment_no, begun.security_id
+        order by begun.first_index
     )
 ),
 
 opened as (
     select
         *,
-        case
-            when
-                is_point_in_time
-                -- a line shown by one file, or for some days late in the window, was never index membership
-                and not (is_single and first_absent is not null)
-                and not coalesce(is_brief and first_index > opening_event + 2, false)
-                and coalesce(first_absent > opening_session, true)
-                -- still held around the Friday, or back within the window: the fund moved, not the index
-                and coalesce(previous_last_index < opening_event - 3, true)
-                and coalesce(previous_absent < opening_session, true)
-                then coalesce(opening_session, first_seen)
-            else first_seen
-        end as valid_from
+        coalesce(
+            is_point_in_time
+            and opening_session is not null
+            -- a line shown by one file, or for some days late in the window, was never index membership
+            and not (is_single and first_absent is not null)
+            and not (is_brief and first_index > opening_event + 2)
+            and coalesce(first_absent > opening_session, true)
+            -- still held around the Friday, or back within the window: the fund moved, not the index
+            and coalesce(previous_last_index < opening_event - 3, true)
+            and coalesce(previous_absent < opening_session, true),
+            false
+        ) as is_dated_by_event
     from neighbouring
+),
+
+dated as (
+    select
+        *,
+        case when is_dated_by_event then opening_session else first_seen end as valid_from
+    from opened
 ),
 
 closed as (
     select
         *,
-        case
-            when
-                valid_from < closing_session
-                and coalesce(next_first_index > closing_event + 20, true)
-                then closing_session
-            else first_absent
-        end as valid_to
-    from opened
+        coalesce(
+            valid_from < closing_session
+            and coalesce(next_first_index > closing_event + 20, true),
+            false
+        ) as ends_by_event
+    from dated
 ),
 
 known as (
@@ -641,7 +667,7 @@ known as (
         moment_no,
         security_id,
         valid_from,
-        valid_to,
+        case when ends_by_event then closing_session else first_absent end as valid_to,
         ticker,
         name,
         first_seen,
@@ -649,6 +675,16 @@ known as (
         case when not is_in_newest then last_seen end as last_seen,
         is_point_in_time,
         coalesce(is_brief, false) as is_brief,
+        case
+            when not is_point_in_time then 'first_file'
+            when is_dated_by_event or beginning in ('spin_off', 'fast_entry') then beginning
+            else 'observed'
+        end as entry_basis,
+        case
+            when ends_by_event then 'reconstitution'
+            when first_absent is not null and is_gone then 'ceased'
+            when first_absent is not null then 'observed'
+        end as exit_basis,
         case
             when greatest(coalesce(opening_gap, 0), coalesce(closing_gap, 0)) > 10 then 'LOW'
             when is_single and first_absent is not null then 'LOW'
@@ -679,7 +715,7 @@ islands as (
         reading_no - row_number() over (
             partition by
                 index_code, security_id, valid_from, valid_to, ticker, name,
-                first_seen, last_seen, is_point_in_time, is_brief, confidence
+                first_seen, last_seen, is_point_in_time, is_brief, entry_basis, exit_basis, confidence
             order by reading_no
         ) as island
     from numbered_states
@@ -697,13 +733,15 @@ revisions as (
         last_seen,
         is_point_in_time,
         is_brief,
+        entry_basis,
+        exit_basis,
         confidence,
         min(reading_no) as first_reading,
         max(reading_no) as last_reading
     from islands
     group by
         index_code, security_id, valid_from, valid_to, ticker, name,
-        first_seen, last_seen, is_point_in_time, is_brief, confidence, island
+        first_seen, last_seen, is_point_in_time, is_brief, entry_basis, exit_basis, confidence, island
 )
 
 select
@@ -718,6 +756,8 @@ select
     revisions.is_point_in_time,
     revisions.confidence,
     revisions.is_brief,
+    revisions.entry_basis,
+    revisions.exit_basis,
     learnt.known_moment as known_from,
     replaced.next_known_moment as known_to
 from revisions

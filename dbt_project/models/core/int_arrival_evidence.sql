@@ -80,8 +80,8 @@ positions as (
     select
         nodes.index_code,
         nodes.node_no,
-        lines.security_id,
-        min_by(lines.name, lines.line_no) as name,
+        resolution.security_id,
+        split_part(upper(trim(min_by(lines.name, lines.line_no))), ' ', 1) as first_word,
         cast(sum(cast(lines.market_value_usd as decimal(38, 4))) as double) as market_value_usd,
         cast(sum(cast(lines.weight_pct as decimal(18, 6))) as double) as weight_pct,
         cast(sum(cast(lines.shares as decimal(38, 4))) as double) as shares,
@@ -97,15 +97,19 @@ positions as (
             and nodes.fund = lines.fund
             and nodes.as_of_date = lines.as_of_date
             and nodes.snapshot_seq = lines.snapshot_seq
-    where lines.is_constituent
-    group by nodes.index_code, nodes.node_no, lines.security_id
+    inner join {{ ref('int_security_resolution') }} as resolution on lines.identity_key = resolution.identity_key
+    group by nodes.index_code, nodes.node_no, resolution.security_id
 ),
 
-ranked as (
+steps as (
     select
         *,
-        rank() over (partition by index_code, node_no order by weight_pct desc) as weight_rank
+        rank() over (partition by index_code, node_no order by weight_pct desc) as weight_rank,
+        lag(node_no) over by_node as node_before,
+        lag(price_usd) over by_node as price_before,
+        lag(shares) over by_node as shares_before
     from positions
+    window by_node as (partition by index_code, security_id order by node_no)
 ),
 
 children as (
@@ -118,101 +122,98 @@ children as (
         beginnings.beginnings_in_file,
         greatest(beginnings.known_at, beginnings.previous_known_at) as known_at,
         split_part(upper(trim(beginnings.name)), ' ', 1) as first_word,
-        ranked.market_value_usd,
-        ranked.weight_rank
+        steps.market_value_usd,
+        steps.weight_rank
     from beginnings
-    inner join ranked
+    inner join steps
         on
-            beginnings.index_code = ranked.index_code
-            and beginnings.security_id = ranked.security_id
-            and beginnings.first_node = ranked.node_no
+            beginnings.index_code = steps.index_code
+            and beginnings.security_id = steps.security_id
+            and beginnings.first_node = steps.node_no
 ),
 
+files as (
+    select distinct
+        index_code,
+        first_node,
+        previous_node
+    from children
+    where
+        gap_sessions <= 3
+        and beginnings_in_file <= 5
+),
+
+-- where the line before in the files read is that of the file before
 moves as (
     select
-        files.index_code,
-        files.first_node,
-        after_line.security_id,
-        after_line.price_usd / nullif(before_line.price_usd, 0) as price_ratio,
-        median(after_line.price_usd / nullif(before_line.price_usd, 0)) over (
-            partition by files.index_code, files.first_node
+        steps.index_code,
+        steps.node_no as first_node,
+        steps.security_id,
+        steps.price_usd / nullif(steps.price_before, 0) as price_ratio,
+        median(steps.price_usd / nullif(steps.price_before, 0)) over (
+            partition by steps.index_code, steps.node_no
         ) as median_ratio,
-        after_line.shares / nullif(before_line.shares, 0) as shares_ratio,
-        after_line.market_value_usd
-    from (
-        select distinct
-            index_code,
-            first_node,
-            previous_node
-        from children
-        where
-            gap_sessions <= 3
-            and beginnings_in_file <= 5
-    ) as files
-    inner join positions as after_line
+        steps.shares / nullif(steps.shares_before, 0) as shares_ratio,
+        steps.market_value_usd
+    from steps
+    inner join files
         on
-            files.index_code = after_line.index_code
-            and files.first_node = after_line.node_no
-    inner join positions as before_line
-        on
-            files.index_code = before_line.index_code
-            and files.previous_node = before_line.node_no
-            and after_line.security_id = before_line.security_id
+            steps.index_code = files.index_code
+            and steps.node_no = files.first_node
+            and steps.node_before = files.previous_node
 ),
 
 -- The child's part of what parent and child are worth together is what the parent's price lost.
+losses as (
+    select
+        index_code,
+        first_node,
+        security_id,
+        market_value_usd,
+        1 - price_ratio / median_ratio as loss
+    from moves
+    where
+        price_ratio / median_ratio <= 0.94
+        and shares_ratio between 0.9 and 1.1
+),
+
 parents_by_price as (
     select distinct
         children.index_code,
         children.security_id,
         children.first_node
     from children
-    inner join moves
+    inner join losses
         on
-            children.index_code = moves.index_code
-            and children.first_node = moves.first_node
-            and children.security_id <> moves.security_id
+            children.index_code = losses.index_code
+            and children.first_node = losses.first_node
     where
-        moves.price_ratio / moves.median_ratio <= 0.94
-        and moves.shares_ratio between 0.9 and 1.1
+        children.security_id <> losses.security_id
         and abs(
-            1 - moves.price_ratio / moves.median_ratio
-            - children.market_value_usd / nullif(children.market_value_usd + moves.market_value_usd, 0)
+            losses.loss
+            - children.market_value_usd / nullif(children.market_value_usd + losses.market_value_usd, 0)
         ) <= 0.05
 ),
 
--- First words that one member only has.
-words as (
-    select
-        index_code,
-        node_no,
-        split_part(upper(trim(name)), ' ', 1) as first_word
-    from positions
-    group by index_code, node_no, first_word
-    having count(*) = 1
-),
-
+-- A first word that one other member has, and had the session before: were it gone, the child would be a rename.
 parents_by_name as (
     select
         children.index_code,
         children.security_id,
         children.first_node
     from children
-    inner join words
+    inner join steps
         on
-            children.index_code = words.index_code
-            and children.previous_node = words.node_no
-            and children.first_word = words.first_word
-    -- the parent must be there still: otherwise it is the same company under another ticker
-    inner join positions as kept
-        on
-            children.index_code = kept.index_code
-            and children.first_node = kept.node_no
-            and children.security_id <> kept.security_id
-            and children.first_word = split_part(upper(trim(kept.name)), ' ', 1)
+            children.index_code = steps.index_code
+            and children.first_node = steps.node_no
+            and children.previous_node = steps.node_before
+            and children.first_word = steps.first_word
     where
-        length(children.first_word) >= 6
+        children.security_id <> steps.security_id
         and children.gap_sessions <= 3
+        and length(children.first_word) >= 6
+    group by children.index_code, children.security_id, children.first_node
+    having count(*) = 1
 )
 
 select

@@ -57,14 +57,14 @@ positions as (
             ends.index_code = nodes.index_code
             and ends.last_node >= nodes.node_no
             and ends.last_date - 36 < nodes.as_of_date
+    inner join {{ ref('int_security_resolution') }} as resolution on ends.security_id = resolution.security_id
     inner join {{ ref('int_holding_line') }} as lines
         on
-            ends.security_id = lines.security_id
-            and nodes.vendor = lines.vendor
+            nodes.vendor = lines.vendor
             and nodes.fund = lines.fund
             and nodes.as_of_date = lines.as_of_date
             and nodes.snapshot_seq = lines.snapshot_seq
-    where lines.is_constituent
+            and resolution.identity_key = lines.identity_key
     group by ends.index_code, ends.security_id, ends.last_node, nodes.as_of_date, nodes.node_no, nodes.known_at
     qualify
         row_number() over (
@@ -137,7 +137,7 @@ claimed as (
             and ends.last_node < claims.first_node
             and (claims.first_date <= ends.last_date + 30 or claims.first_date = ends.next_date)
             and (
-                upper(ends.ticker) = claims.security_ticker
+                claims.security_ticker = upper(ends.ticker)
                 or (
                     length(claims.first_word) >= 5
                     and split_part(upper(trim(ends.name)), ' ', 1) = claims.first_word
