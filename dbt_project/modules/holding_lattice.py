@@ -211,8 +211,8 @@ class _Fund:
             self._at(opening),
             self._at(opening - 1),
             self._at(closing),
-            self._at(closing + 1),
-            self._at(closing + 2),
+            self._at(closing + 1) if closing >= 0 else None,
+            self._at(closing + 2) if closing >= 0 else None,
         )
 
     def _at(self, position: int) -> int | None:

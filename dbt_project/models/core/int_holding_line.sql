@@ -10,7 +10,7 @@
 
 -- What a line is said to be never changes, so only files not yet in the table are read; a changed rule, or a table that
 -- does not hold what the raw zone holds at this clock, rebuilds it (see macros/incremental.sql).
-with lines as (
+with lines as not materialized (
     select * from {{ ref('stg_holding') }}
     {% if is_incremental() %}
         where ingest_seq in ({{ new_holding_sequences() }})
