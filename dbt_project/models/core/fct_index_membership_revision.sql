@@ -488,6 +488,7 @@ explained as (
     select
         endings.*,
         departures.is_sold,
+        coalesce(departures.is_priced, false) as is_priced,
         (
             coalesce(departures.claim_known_at <= endings.known_moment, false)
             or (
@@ -525,8 +526,16 @@ ended as (
             when events_since_previous = 0 and event_of_deletion > absent_index
                 -- out before the Friday: only what the fund sold or another fund took
                 then case when coalesce(is_sold, false) or is_elsewhere then event_of_deletion end
-            -- held to the end at full size and then in no fund: bought, not deleted
-            when events_since_previous = 0 and not is_gone and (coalesce(is_sold, true) or is_elsewhere)
+            -- Held to the end at full size and then in no fund: bought, not deleted. Some funds sell on the session after
+            -- the Friday, and then prices that moved say that nobody bought the company.
+            when
+                events_since_previous = 0
+                and not is_gone
+                and (
+                    coalesce(is_sold, true)
+                    or is_elsewhere
+                    or (is_priced and event_of_deletion = last_index)
+                )
                 then event_of_deletion
         end as event_of_ending
     from explained

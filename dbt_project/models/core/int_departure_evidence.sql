@@ -157,6 +157,7 @@ select
         when measured.shares_kept is not null then measured.shares_kept < 0.75 and measured.weight_kept < 0.75
         when measured.largest_weight_pct >= 0.01 then measured.weight_kept < 0.5
     end as is_sold,
+    measured.prices = 8 as is_priced,
     -- a price that stands still for eight files is the price of a takeover; a cent is much of a cheap share
     coalesce(
         measured.prices = 8

@@ -152,13 +152,13 @@ elsewhere as (
         placed.security_id,
         placed.change_date,
         placed.direction,
-        bool_or(brackets.other_index = 'R1000' and before_stay.is_member) as was_in_r1000,
-        bool_or(brackets.other_index = 'R2000' and before_stay.is_member) as was_in_r2000,
-        bool_or(brackets.other_index = 'RMICRO' and before_stay.is_member) as was_in_micro,
-        bool_or(brackets.other_index = 'R1000' and after_stay.is_member) as is_in_r1000,
-        bool_or(brackets.other_index = 'R2000' and after_stay.is_member) as is_in_r2000,
-        bool_or(brackets.other_index = 'RMICRO' and after_stay.is_member) as is_in_micro,
-        bool_or(after_stay.is_member) as is_anywhere
+        bool_or(brackets.other_index = 'R1000' and before_stay.security_id is not null) as was_in_r1000,
+        bool_or(brackets.other_index = 'R2000' and before_stay.security_id is not null) as was_in_r2000,
+        bool_or(brackets.other_index = 'RMICRO' and before_stay.security_id is not null) as was_in_micro,
+        bool_or(brackets.other_index = 'R1000' and after_stay.security_id is not null) as is_in_r1000,
+        bool_or(brackets.other_index = 'R2000' and after_stay.security_id is not null) as is_in_r2000,
+        bool_or(brackets.other_index = 'RMICRO' and after_stay.security_id is not null) as is_in_micro,
+        bool_or(after_stay.security_id is not null) as is_anywhere
     from placed
     inner join brackets
         on
@@ -175,12 +175,14 @@ elsewhere as (
             and brackets.other_index = before_stay.index_code
             and brackets.before_date >= before_stay.valid_from
             and coalesce(brackets.before_date < before_stay.valid_to, true)
+            and coalesce(brackets.before_date <= before_stay.last_seen, true)
     left join {{ ref('fct_index_membership') }} as after_stay
         on
             placed.security_id = after_stay.security_id
             and brackets.other_index = after_stay.index_code
             and brackets.after_date >= after_stay.valid_from
             and coalesce(brackets.after_date < after_stay.valid_to, true)
+            and coalesce(brackets.after_date <= after_stay.last_seen, true)
     group by placed.index_code, placed.security_id, placed.change_date, placed.direction
 ),
 
