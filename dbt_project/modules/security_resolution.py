@@ -583,10 +583,7 @@ class Proposals:
         self._settle_changes(exact, alike, crowded)
 
     def _settle_changes(
-        self,
-        exact: Mapping[tuple[str, str], set[str]],
-        alike: Mapping[tuple[str, str], str],
-        crowded: set[tuple[str, str]][tuple[str, str]],
+        self, exact: Mapping[tuple[str, str], set[str]], alike: Mapping[tuple[str, str], str], crowded: set[tuple[str, str]][tuple[str, str]]
     ) -> None:
         """Link the pairs that more funds agree on than on any other pair with the same line."""
         by_line = defaultdict(list)

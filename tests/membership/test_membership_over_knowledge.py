@@ -1,7 +1,7 @@
 """Membership over moments of knowledge equals its definition: all of it computed again at every moment.
 
 The models write the state of a file where it changes, and compute a security at the moments at which it can have
-changed. The definitions do not know these shortcuts: every file at each moment (`snapshot_known_by_definition.sql`), and
+changed. The definitions know no shortcuts: every file at each moment (`snapshot_known_by_definition.sql`), and
 every security at each moment.
 """
 
