@@ -20,7 +20,7 @@ files as (
         and index_code in ('R1000', 'R2000', 'RMICRO')
 ),
 
--- 40 days hold 25 sessions and holidays
+-- 60 days reach from the Friday back to the day that ranks the companies
 brackets as (
     select
         events.event_id,
@@ -28,10 +28,10 @@ brackets as (
         files.fund,
         case files.index_code when 'R1000' then 1 when 'R2000' then 2 else 3 end as tier_no,
         max(files.as_of_date) filter (
-            files.as_of_date < events.event_date and files.as_of_date >= events.event_date - 40
+            files.as_of_date < events.event_date and files.as_of_date >= events.event_date - 60
         ) as before_date,
         min(files.as_of_date) filter (
-            files.as_of_date >= events.first_session and files.as_of_date <= events.first_session + 40
+            files.as_of_date >= events.first_session and files.as_of_date <= events.first_session + 60
         ) as after_date
     from events
     cross join files
