@@ -1,4 +1,5 @@
--- Membership recomputed at every moment a file was learnt, then equal rows of consecutive moments joined.
+-- Membership as a reader of each moment would compute it, for those securities and moments alone at which it can have
+-- changed; then equal rows of consecutive readings are joined.
 with russell_events as (
     select
         events.event_type,
@@ -19,33 +20,87 @@ events as (
     group by session_index
 ),
 
--- The usable snapshots of each moment, in as-of order, with the events around them.
-snapshots as (
+nodes as (
     select
         index_code,
-        known_moment,
-        moment_no,
-        usable_no,
+        node_no,
         as_of_date,
-        session_index,
-        lag(session_index) over (partition by index_code, moment_no order by usable_no) as previous_session_index,
-        count(*) over (partition by index_code, moment_no) as usable_count
+        session_index
+    from {{ ref('int_holding_snapshot') }}
+    where index_code is not null
+),
+
+states as (
+    select
+        index_code,
+        node_no,
+        moment_no,
+        opening_node,
+        before_opening_node,
+        closing_node,
+        absent_node,
+        second_absent_node
     from {{ ref('int_holding_snapshot_known') }}
-    where
-        is_usable
-        and index_code is not null
+    where index_code is not null
+),
+
+moments as (
+    select
+        index_code,
+        moment_no,
+        known_moment,
+        newest_node,
+        newest_date,
+        earlier_newest_node,
+        earlier_newest_date
+    from {{ ref('int_holding_moment') }}
+    where index_code is not null
+),
+
+-- A usable file and the usable one before it, wherever a stay can begin or end, with the events around them.
+steps as (
+    select
+        index_code,
+        opening_node as node_no,
+        before_opening_node as previous_node
+    from states
+    where opening_node is not null
+    union
+    select
+        index_code,
+        absent_node as node_no,
+        closing_node as previous_node
+    from states
+    where absent_node is not null
+),
+
+snapshots as (
+    select
+        steps.index_code,
+        steps.node_no,
+        steps.previous_node,
+        shown.as_of_date,
+        shown.session_index,
+        before.session_index as previous_session_index
+    from steps
+    inner join nodes as shown
+        on
+            steps.index_code = shown.index_code
+            and steps.node_no = shown.node_no
+    left join nodes as before
+        on
+            steps.index_code = before.index_code
+            and steps.previous_node = before.node_no
 ),
 
 snapshot_events as (
     select
         snapshots.index_code,
-        snapshots.known_moment,
-        snapshots.moment_no,
-        snapshots.usable_no,
+        snapshots.node_no,
+        snapshots.previous_node,
         snapshots.as_of_date,
         snapshots.session_index,
         snapshots.previous_session_index,
-        snapshots.usable_count,
         snapshots.session_index - snapshots.previous_session_index as gap_sessions,
         -- after the snapshot before, up to this one: the Friday's own file usually shows the new book already
         count_if(
@@ -62,11 +117,6 @@ snapshot_events as (
             events.is_reconstitution
             and snapshots.session_index between events.session_index and events.session_index + 20
         ) as event_of_late_addition,
-        -- funds sell early by some days and late by weeks
-        max(events.session_index) filter (
-            events.is_reconstitution
-            and snapshots.session_index between events.session_index - 3 and events.session_index + 20
-        ) as event_of_deletion,
         -- what was first seen in this file may have joined within two sessions of such a Friday
         count_if(
             not events.is_reconstitution
@@ -87,28 +137,244 @@ snapshot_events as (
     group by all
 ),
 
-runs as (
+-- funds sell early by some days and late by weeks
+sellings as (
+    select
+        nodes.index_code,
+        nodes.node_no,
+        max(events.session_index) as event_of_deletion
+    from nodes
+    inner join events
+        on
+            events.is_reconstitution
+            and nodes.session_index between events.session_index - 3 and events.session_index + 20
+    where nodes.index_code in ('R1000', 'R2000', 'R3000', 'RMICRO')
+    group by nodes.index_code, nodes.node_no
+),
+
+-- What is known of a security changes only when one of its runs opens or closes differently for the reader, ...
+run_changes as (
     select
         runs.index_code,
         runs.security_id,
+        states.moment_no
+    from {{ ref('int_security_run') }} as runs
+    inner join states
+        on
+            runs.index_code = states.index_code
+            and runs.first_node = states.node_no
+    union
+    select
+        runs.index_code,
+        runs.security_id,
+        states.moment_no
+    from {{ ref('int_security_run') }} as runs
+    inner join states
+        on
+            runs.index_code = states.index_code
+            and runs.last_node = states.node_no
+    inner join moments
+        on
+            states.index_code = moments.index_code
+            and states.moment_no = moments.moment_no
+    -- a run up to the newest file is open: a newer file that shows the security too changes nothing
+    where runs.last_node < greatest(moments.newest_node, moments.earlier_newest_node)
+),
+
+-- ... when a fund that still shows it is seen as late as another one that does not, ...
+absences as (
+    select distinct
+        runs.index_code,
+        runs.security_id,
+        absent.as_of_date as absent_date
+    from {{ ref('int_security_run') }} as runs
+    inner join states
+        on
+            runs.index_code = states.index_code
+            and runs.last_node = states.node_no
+    inner join nodes as absent
+        on
+            states.index_code = absent.index_code
+            and states.absent_node = absent.node_no
+),
+
+elsewhere_dates as (
+    select distinct
+        elsewhere.index_code,
+        absences.absent_date
+    from absences
+    inner join (select distinct index_code, security_id from {{ ref('int_security_run') }}) as elsewhere
+        on
+            absences.security_id = elsewhere.security_id
+            and absences.index_code <> elsewhere.index_code
+),
+
+elsewhere_moments as (
+    select
+        elsewhere_dates.index_code,
+        elsewhere_dates.absent_date,
+        moments.moment_no
+    from elsewhere_dates
+    inner join moments
+        on
+            elsewhere_dates.index_code = moments.index_code
+            and elsewhere_dates.absent_date <= greatest(moments.newest_date, moments.earlier_newest_date)
+            and elsewhere_dates.absent_date > least(
+                coalesce(moments.newest_date, date '0001-01-01'), coalesce(moments.earlier_newest_date, date '0001-01-01')
+            )
+),
+
+elsewhere_changes as (
+    select
+        absences.security_id,
+        elsewhere_moments.moment_no
+    from absences
+    inner join {{ ref('int_security_run') }} as elsewhere
+        on
+            absences.security_id = elsewhere.security_id
+            and absences.index_code <> elsewhere.index_code
+    inner join elsewhere_moments
+        on
+            elsewhere.index_code = elsewhere_moments.index_code
+            and absences.absent_date = elsewhere_moments.absent_date
+),
+
+-- ... or when evidence becomes known.
+evidence as (
+    select
+        index_code,
+        security_id,
+        known_at
+    from {{ ref('int_departure_evidence') }}
+    union
+    select
+        index_code,
+        security_id,
+        claim_known_at as known_at
+    from {{ ref('int_departure_evidence') }}
+    where claim_known_at is not null
+    union
+    select
+        index_code,
+        security_id,
+        known_at
+    from {{ ref('int_arrival_evidence') }}
+),
+
+evidence_changes as (
+    select
+        evidence.security_id,
+        moments.moment_no
+    from evidence
+    asof inner join moments
+        on
+            evidence.index_code = moments.index_code
+            and evidence.known_at <= moments.known_moment
+),
+
+-- In all funds at once, as one is evidence for another.
+changes as (
+    select
+        security_id,
+        moment_no
+    from run_changes
+    union
+    select
+        security_id,
+        moment_no
+    from elsewhere_changes
+    union
+    select
+        security_id,
+        moment_no
+    from evidence_changes
+),
+
+readings as (
+    select
+        securities.index_code,
+        changes.security_id,
+        changes.moment_no,
+        moments.known_moment,
+        moments.newest_node,
+        row_number() over by_moment as reading_no,
+        lead(moments.known_moment) over by_moment as next_known_moment
+    from changes
+    inner join (select distinct index_code, security_id from {{ ref('int_security_run') }}) as securities
+        on changes.security_id = securities.security_id
+    inner join moments
+        on
+            securities.index_code = moments.index_code
+            and changes.moment_no = moments.moment_no
+    window by_moment as (
+        partition by securities.index_code, changes.security_id
+        order by changes.moment_no
+    )
+),
+
+visible_runs as (
+    select
+        readings.index_code,
+        readings.security_id,
+        readings.moment_no,
+        readings.newest_node,
+        readings.known_moment,
         runs.ticker,
         runs.name,
         runs.first_node,
-        runs.last_node,
-        opening.moment_no,
-        opening.next_usable_no as first_no,
-        closing.previous_usable_no as last_no
-    from {{ ref('int_security_run') }} as runs
-    inner join {{ ref('int_holding_snapshot_known') }} as opening
+        runs.last_node
+    from readings
+    inner join {{ ref('int_security_run') }} as runs
         on
-            runs.index_code = opening.index_code
-            and runs.first_node = opening.node_no
-    inner join {{ ref('int_holding_snapshot_known') }} as closing
+            readings.index_code = runs.index_code
+            and readings.security_id = runs.security_id
+    where runs.first_node <= readings.newest_node
+),
+
+opened_runs as (
+    select
+        visible_runs.*,
+        states.opening_node,
+        states.before_opening_node
+    from visible_runs
+    asof inner join states
         on
-            runs.index_code = closing.index_code
-            and runs.last_node = closing.node_no
-            and opening.moment_no = closing.moment_no
-    where opening.next_usable_no <= closing.previous_usable_no
+            visible_runs.index_code = states.index_code
+            and visible_runs.first_node = states.node_no
+            and visible_runs.moment_no >= states.moment_no
+),
+
+runs as (
+    select
+        opened_runs.index_code,
+        opened_runs.security_id,
+        opened_runs.moment_no,
+        opened_runs.known_moment,
+        opened_runs.ticker,
+        opened_runs.name,
+        opened_runs.first_node,
+        opened_runs.last_node,
+        opened_runs.opening_node,
+        opened_runs.before_opening_node,
+        case
+            when opened_runs.last_node >= opened_runs.newest_node then opened_runs.newest_node
+            else states.closing_node
+        end as closing_node,
+        case when opened_runs.last_node < opened_runs.newest_node then states.absent_node end as absent_node,
+        case
+            when opened_runs.last_node < opened_runs.newest_node then states.second_absent_node
+        end as second_absent_node
+    from opened_runs
+    asof left join states
+        on
+            opened_runs.index_code = states.index_code
+            and opened_runs.last_node = states.node_no
+            and opened_runs.moment_no >= states.moment_no
+    where
+        opened_runs.opening_node <= case
+            when opened_runs.last_node >= opened_runs.newest_node then opened_runs.newest_node
+            else states.closing_node
+        end
 ),
 
 -- A gap of one file, or of five sessions, is a glitch and no leave and return.
@@ -116,22 +382,20 @@ numbered as (
     select
         runs.*,
         coalesce(
-            runs.first_no - lag(runs.last_no) over by_run > 2
+            runs.opening_node > lag(runs.second_absent_node) over by_run
             and first_shown.session_index - lag(last_shown.session_index) over by_run > 5,
             false
         ) as starts_again
     from runs
-    inner join snapshots as first_shown
+    inner join nodes as first_shown
         on
             runs.index_code = first_shown.index_code
-            and runs.moment_no = first_shown.moment_no
-            and runs.first_no = first_shown.usable_no
-    inner join snapshots as last_shown
+            and runs.opening_node = first_shown.node_no
+    inner join nodes as last_shown
         on
             runs.index_code = last_shown.index_code
-            and runs.moment_no = last_shown.moment_no
-            and runs.last_no = last_shown.usable_no
-    window by_run as (partition by runs.index_code, runs.moment_no, runs.security_id order by runs.first_no)
+            and runs.closing_node = last_shown.node_no
+    window by_run as (partition by runs.index_code, runs.moment_no, runs.security_id order by runs.opening_node)
 ),
 
 grouped as (
@@ -139,7 +403,7 @@ grouped as (
         *,
         count_if(starts_again) over (
             partition by index_code, moment_no, security_id
-            order by first_no
+            order by opening_node
             rows between unbounded preceding and current row
         ) as stay
     from numbered
@@ -150,12 +414,17 @@ stays as (
         index_code,
         moment_no,
         security_id,
-        min(first_no) as first_no,
-        max(last_no) as last_no,
+        min(opening_node) as opening_node,
+        any_value(known_moment) as known_moment,
+        -- these forms keep a null of the row they find
+        arg_min_null(before_opening_node, opening_node) as before_opening_node,
+        max(closing_node) as closing_node,
+        arg_max_null(absent_node, closing_node) as absent_node,
+        arg_max_null(second_absent_node, closing_node) as second_absent_node,
         min(first_node) as first_node,
         max(last_node) as last_node,
-        min_by(ticker, first_no) as ticker,
-        min_by(name, first_no) as name
+        min_by(ticker, opening_node) as ticker,
+        min_by(name, opening_node) as name
     from grouped
     group by index_code, moment_no, security_id, stay
 ),
@@ -168,11 +437,10 @@ sightings as (
         stays.security_id,
         max(last_shown.as_of_date) as last_seen
     from stays
-    inner join snapshots as last_shown
+    inner join nodes as last_shown
         on
             stays.index_code = last_shown.index_code
-            and stays.moment_no = last_shown.moment_no
-            and stays.last_no = last_shown.usable_no
+            and stays.closing_node = last_shown.node_no
     group by stays.index_code, stays.moment_no, stays.security_id
 ),
 
@@ -181,10 +449,7 @@ endings as (
         stays.*,
         last_shown.as_of_date as last_seen,
         last_shown.session_index as last_index,
-        last_shown.event_of_deletion,
-        last_shown.usable_count,
-        last_shown.known_moment,
-        first_absent.usable_no as absent_no,
+        sellings.event_of_deletion,
         first_absent.as_of_date as absent_date,
         first_absent.session_index as absent_index,
         first_absent.gap_sessions as absent_gap,
@@ -196,16 +461,19 @@ endings as (
             or (stays.index_code = 'R1000' and sightings.index_code = 'R2000')
         ), false) as is_in_other_tier
     from stays
-    inner join snapshot_events as last_shown
+    inner join nodes as last_shown
         on
             stays.index_code = last_shown.index_code
-            and stays.moment_no = last_shown.moment_no
-            and stays.last_no = last_shown.usable_no
+            and stays.closing_node = last_shown.node_no
+    left join sellings
+        on
+            stays.index_code = sellings.index_code
+            and stays.closing_node = sellings.node_no
     left join snapshot_events as first_absent
         on
             stays.index_code = first_absent.index_code
-            and stays.moment_no = first_absent.moment_no
-            and stays.last_no + 1 = first_absent.usable_no
+            and stays.absent_node = first_absent.node_no
+            and stays.closing_node = first_absent.previous_node
     left join sightings
         on
             stays.security_id = sightings.security_id
@@ -243,10 +511,10 @@ explained as (
 ended as (
     select
         *,
-        absent_no < usable_count as is_confirmed,
-        absent_no is not null
+        second_absent_node is not null as is_confirmed,
+        absent_node is not null
         and (
-            absent_no < usable_count
+            second_absent_node is not null
             or is_in_other_tier
             or is_gone
             or coalesce(is_sold, false)
@@ -280,8 +548,8 @@ observed as (
         ended.security_id,
         ended.ticker,
         ended.name,
-        ended.first_no > 1 as is_point_in_time,
-        ended.first_no = ended.last_no and ended.first_no > 1 as is_single,
+        ended.before_opening_node is not null as is_point_in_time,
+        ended.opening_node = ended.closing_node and ended.before_opening_node is not null as is_single,
         first_shown.as_of_date as first_seen,
         first_shown.session_index as first_index,
         first_shown.gap_sessions as opening_gap,
@@ -304,7 +572,7 @@ observed as (
         ) as is_large,
         ended.last_seen,
         ended.last_index,
-        ended.last_no = ended.usable_count as is_in_newest,
+        ended.absent_node is null as is_in_newest,
         case when ended.is_over then ended.absent_date end as first_absent,
         case when ended.is_over then ended.absent_gap end as closing_gap,
         case when ended.is_over then ended.event_of_ending end as closing_event,
@@ -317,8 +585,8 @@ observed as (
     inner join snapshot_events as first_shown
         on
             ended.index_code = first_shown.index_code
-            and ended.moment_no = first_shown.moment_no
-            and ended.first_no = first_shown.usable_no
+            and ended.opening_node = first_shown.node_no
+            and ended.before_opening_node is not distinct from first_shown.previous_node
     left join {{ ref('int_arrival_evidence') }} as arrivals
         on
             ended.index_code = arrivals.index_code
@@ -438,16 +706,28 @@ known as (
     from closed
 ),
 
+numbered_states as (
+    select
+        known.*,
+        readings.reading_no
+    from known
+    inner join readings
+        on
+            known.index_code = readings.index_code
+            and known.security_id = readings.security_id
+            and known.moment_no = readings.moment_no
+),
+
 islands as (
     select
         *,
-        moment_no - row_number() over (
+        reading_no - row_number() over (
             partition by
                 index_code, security_id, valid_from, valid_to, ticker, name,
                 first_seen, last_seen, is_point_in_time, is_brief, entry_basis, exit_basis, confidence
-            order by moment_no
+            order by reading_no
         ) as island
-    from known
+    from numbered_states
 ),
 
 revisions as (
@@ -465,20 +745,12 @@ revisions as (
         entry_basis,
         exit_basis,
         confidence,
-        min(moment_no) as first_moment,
-        max(moment_no) as last_moment
+        min(reading_no) as first_reading,
+        max(reading_no) as last_reading
     from islands
     group by
         index_code, security_id, valid_from, valid_to, ticker, name,
         first_seen, last_seen, is_point_in_time, is_brief, entry_basis, exit_basis, confidence, island
-),
-
-moments as (
-    select distinct
-        index_code,
-        moment_no,
-        known_moment
-    from {{ ref('int_holding_snapshot_known') }}
 )
 
 select
@@ -496,13 +768,15 @@ select
     revisions.entry_basis,
     revisions.exit_basis,
     learnt.known_moment as known_from,
-    replaced.known_moment as known_to
+    replaced.next_known_moment as known_to
 from revisions
-inner join moments as learnt
+inner join readings as learnt
     on
         revisions.index_code = learnt.index_code
-        and revisions.first_moment = learnt.moment_no
-left join moments as replaced
+        and revisions.security_id = learnt.security_id
+        and revisions.first_reading = learnt.reading_no
+inner join readings as replaced
     on
         revisions.index_code = replaced.index_code
-        and revisions.last_moment + 1 = replaced.moment_no
+        and revisions.security_id = replaced.security_id
+        and revisions.last_reading = replaced.reading_no

@@ -4,7 +4,7 @@
 with lines as (
     select
         lines.fund,
-        lines.index_code,
+        snapshots.index_code,
         lines.identity_key,
         lines.security_ticker,
         lines.ticker,
