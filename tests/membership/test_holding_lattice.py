@@ -25,8 +25,8 @@ def states_at(nodes: list[Node], moment: int) -> dict[int, State]:
 
 
 def test_verdicts():
-    """Good, good, truncated, good, a copy of the one before, a Sunday, too little weight, a weight sum of 97.5 with 1000
-    weights printed as 0.00 (lower bound 97), a reconstitution of +9 percent."""
+    """Good, good, truncated, good, a copy of the one before, a Sunday, too little weight, a weight sum of 97.5 with a
+    thousand weights printed as 0.00 (lower bound 97), a reconstitution of +9 percent."""
     found = states_at(
         [
             node(1, 2),
