@@ -1,7 +1,8 @@
 """Membership over moments of knowledge equals its definition: all of it computed again at every moment.
 
-The definition is slow and plain SQL (`*_by_definition.sql`): every version of every file as it stood at each moment, and
-every stay at each of them. The models compute a security only at the moments at which it can have changed.
+The models write the state of a file where it changes, and compute a security at the moments at which it can have
+changed. The definitions know no shortcuts: every file at each moment (`snapshot_known_by_definition.sql`), and
+every security at each moment.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ FIRST = dt.date(2025, 1, 1)
 START = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
 SESSIONS = 45
 SECURITIES = 12
-COLUMNS = "index_code, security_id, valid_from, valid_to, known_from"
 
 
 @dataclass(repr=False)
@@ -107,6 +107,7 @@ def worlds(draw) -> World:
             **{name: run[name] for name in ("index_code", "security_id", "last_node")},
             "known_at": START + dt.timedelta(days=chance.randrange(moments + 1), minutes=chance.randrange(90)),
             "is_sold": chance.choice([None, True, False]),
+            "is_priced": chance.random() < 0.5,
             "is_pinned": chance.random() < 0.3,
             "is_collapsed": chance.random() < 0.2,
             "claim_known_at": chance.choice([None, START + dt.timedelta(days=chance.randrange(moments + 1))]),
@@ -168,20 +169,50 @@ MOMENT, DATE, TEXT, NUMBER, REAL, YES = (
     pa.bool_(),
 )
 FILES = {
-    **{"vendor": TEXT, "fund": TEXT, "index_code": TEXT, "as_of_date": DATE, "snapshot_seq": NUMBER},
-    **{"known_at": MOMENT, "known_moment": MOMENT, "moment_no": NUMBER, "lines": NUMBER, "constituents": NUMBER},
-    **{"weight_sum_pct": REAL, "zero_weight_lines": NUMBER, "lines_sha256": TEXT, "session_index": NUMBER},
+    "vendor": TEXT,
+    "fund": TEXT,
+    "index_code": TEXT,
+    "as_of_date": DATE,
+    "snapshot_seq": NUMBER,
+    "known_at": MOMENT,
+    "known_moment": MOMENT,
+    "moment_no": NUMBER,
+    "lines": NUMBER,
+    "constituents": NUMBER,
+    "weight_sum_pct": REAL,
+    "zero_weight_lines": NUMBER,
+    "lines_sha256": TEXT,
+    "session_index": NUMBER,
     "node_no": NUMBER,
 }
-RUNS = {"index_code": TEXT, "security_id": TEXT, "first_node": NUMBER, "last_node": NUMBER, "ticker": TEXT, "name": TEXT}
+RUNS = {
+    "index_code": TEXT,
+    "security_id": TEXT,
+    "first_node": NUMBER,
+    "last_node": NUMBER,
+    "ticker": TEXT,
+    "name": TEXT,
+}
 EVENTS = {"event_type": TEXT, "event_date": DATE, "first_session": DATE}
 DEPARTURES = {
-    **{"index_code": TEXT, "security_id": TEXT, "last_node": NUMBER, "known_at": MOMENT, "is_sold": YES},
-    **{"is_pinned": YES, "is_collapsed": YES, "claim_known_at": MOMENT},
+    "index_code": TEXT,
+    "security_id": TEXT,
+    "last_node": NUMBER,
+    "known_at": MOMENT,
+    "is_sold": YES,
+    "is_priced": YES,
+    "is_pinned": YES,
+    "is_collapsed": YES,
+    "claim_known_at": MOMENT,
 }
 ARRIVALS = {
-    **{"index_code": TEXT, "security_id": TEXT, "first_node": NUMBER, "known_at": MOMENT},
-    **{"has_parent_by_price": YES, "has_parent_by_name": YES, "weight_rank": NUMBER},
+    "index_code": TEXT,
+    "security_id": TEXT,
+    "first_node": NUMBER,
+    "known_at": MOMENT,
+    "has_parent_by_price": YES,
+    "has_parent_by_name": YES,
+    "weight_rank": NUMBER,
 }
 
 
@@ -211,9 +242,7 @@ def load(con: duckdb.DuckDBPyConnection, world: World) -> None:
     for name, rows in tables.items():
         con.register("rows", rows)
         con.execute(f"create or replace table {name} as select * from rows")
-    con.execute(
-        f"create or replace table known_by_definition as {sql(HERE / 'snapshot_known_by_definition.sql')}"
-    )
+    con.execute(f"create or replace table known_by_definition as {sql(HERE / 'snapshot_known_by_definition.sql')}")
 
 
 def lattice_tables(con: duckdb.DuckDBPyConnection, world: World) -> None:
@@ -257,21 +286,74 @@ def lattice_tables(con: duckdb.DuckDBPyConnection, world: World) -> None:
     con.execute("create or replace table int_holding_moment as select * from rows")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(world=worlds())
-def test_revisions_equal_their_definition(con, world):
+REVISIONS = DBT / "models" / "core" / "fct_index_membership_revision.sql"
+CHANGES = re.compile(r"^changes as \(.*?^\),", re.DOTALL | re.MULTILINE)
+EVERY_MOMENT = """changes as (
+    select distinct r.security_id, m.moment_no from int_security_run as r cross join int_holding_moment as m
+),"""
+
+
+def compare_revisions(con: duckdb.DuckDBPyConnection, world: World) -> int:
+    """Check a world, and count its revisions."""
     load(con, world)
     lattice_tables(con, world)
-    definition = sql(HERE / "revision_by_definition.sql").replace("int_holding_snapshot_known", "known_by_definition")
+    definition, replaced = CHANGES.subn(EVERY_MOMENT, sql(REVISIONS))
+    assert replaced == 1
     con.execute(f"create or replace table expected as {definition}")
-    con.execute(
-        f"create or replace table found as {sql(DBT / 'models' / 'core' / 'fct_index_membership_revision.sql')}"
-    )
-    names = [name for (name, *_) in con.execute("describe expected").fetchall()]
-    assert names == [name for (name, *_) in con.execute("describe found").fetchall()]
+    con.execute(f"create or replace table found as {sql(REVISIONS)}")
     lost = con.execute("select * from expected except all select * from found order by all").fetchall()
     invented = con.execute("select * from found except all select * from expected order by all").fetchall()
     assert (lost, invented) == ([], [])
+    return len(con.execute("select * from found").fetchall())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(world=worlds())
+def test_revisions_equal_their_definition(con, world):
+    compare_revisions(con, world)
+
+
+def simple_file(fund: str, day: int, moment: int, weight: float = 100.0) -> dict:
+    return {
+        "vendor": "blackrock",
+        "fund": fund,
+        "index_code": FUNDS[fund],
+        "as_of_date": FIRST + dt.timedelta(days=day),
+        "snapshot_seq": moment + 1,
+        "known_at": START + dt.timedelta(days=moment),
+        "lines": 100,
+        "constituents": 100,
+        "weight_sum_pct": weight,
+        "zero_weight_lines": 0,
+        "lines_sha256": None,
+        "session_index": day,
+    }
+
+
+def simple_world(files: list[dict], absent: set[tuple[str, int]]) -> World:
+    _number(files)
+    shown = {(f["index_code"], f["node_no"]): set() if (f["fund"], f["node_no"]) in absent else {"S"} for f in files}
+    return World(files, shown, [], [], [])
+
+
+def test_another_fund_s_later_file_ends_a_stay(con):
+    """The file without S is learnt first; the other tier's file of that day, with S, a day later."""
+    files = [simple_file(fund, day, 0) for fund in ("IWM", "IWB") for day in range(1, 10)]
+    files += [simple_file("IWM", 10, 1), simple_file("IWB", 10, 2)]
+    compare_revisions(con, simple_world(files, {("IWM", 10)}))
+    stays = con.execute(
+        "select valid_to, known_from, known_to is null from found where index_code = 'R2000' order by known_from"
+    ).fetchall()
+    absent_date = FIRST + dt.timedelta(days=10)
+    assert [(valid_to, stands) for valid_to, _, stands in stays] == [(None, False), (None, False), (absent_date, True)]
+
+
+def test_a_newest_file_that_turns_out_unusable_is_forgotten(con):
+    """S misses the newest file, which a later version shows to be broken: S is in the newest usable file again."""
+    files = [simple_file("IWM", day, 0) for day in range(1, 11)] + [simple_file("IWM", 10, 1, weight=50.0)]
+    compare_revisions(con, simple_world(files, {("IWM", 10), ("IWM", 11)}))
+    stays = con.execute("select last_seen, known_to is null from found order by known_from").fetchall()
+    assert stays == [(FIRST + dt.timedelta(days=9), False), (None, True)]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
