@@ -161,7 +161,7 @@ select
     -- a price that stands still for eight files is the price of a takeover; a cent is much of a cheap share
     coalesce(
         measured.prices = 8
-        and measured.high_usd - measured.low_usd <= greatest(0.015 * measured.high_usd, 0.02),
+        and round(measured.high_usd - measured.low_usd, 4) <= greatest(0.015 * measured.high_usd, 0.02),
         false
     ) as is_pinned,
     coalesce(measured.worst_step < 0.6, false) as is_collapsed,
