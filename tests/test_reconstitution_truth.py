@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from functools import cache
+from itertools import pairwise
 
 import duckdb
 import pandas as pd
@@ -23,7 +24,13 @@ BETWEEN = "between"
 GONE = "DELETE_ACQUIRED_OR_DELISTED"
 # the truth names a move between R1000 and R2000 from either index
 NAMES = {"MIGRATE_DOWN_TO_R2000": "MIGRATE_DOWN_FROM_R1000", "MIGRATE_UP_FROM_R2000": "MIGRATE_UP_TO_R1000"}
-WHY = {"acquisition": GONE, "delisting": GONE, "ipo": "ADD_IPO", "spin_off": "ADD_SPINOFF", "fast_entry": "ADD_FAST_ENTRY"}
+WHY = {
+    "acquisition": GONE,
+    "delisting": GONE,
+    "ipo": "ADD_IPO",
+    "spin_off": "ADD_SPINOFF",
+    "fast_entry": "ADD_FAST_ENTRY",
+}
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +71,12 @@ def injected() -> dict[tuple[str, str, int, str], object]:
     """What happened after the first file: index, event, company and type; with the session of what came between.
 
     Of a Microcap member only a sampled one is in a file, so the others' moves to and from there are additions and
-    deletions for whoever reads files. Files hold no listing dates, so a recent listing added at a reconstitution is new.
+    deletions for whoever reads files. Files hold no listing dates: a recent listing added at a reconstitution is new.
     """
     tables = truth(SEED, LAST)
     events = tables.reconstitution
     small = {
-        (row.event_id, row.company): row.change_type
-        for row in events[events["index_code"] == "R2000"].itertuples()
+        (row.event_id, row.company): row.change_type for row in events[events["index_code"] == "R2000"].itertuples()
     }
     rows: dict[tuple[str, str, int, str], object] = {}
     for row in events.itertuples():
@@ -203,7 +209,9 @@ def test_deletions_are_dated_to_the_event_with_the_last_file_beside(con, found):
     }
     files = {day for (day,) in con.execute("select distinct as_of_date from fct_holding where fund = 'IWM'").fetchall()}
     late = 0
-    deleted = found[(found["event"] != BETWEEN) & (found["direction"] == "deletion") & (found["index_code"] != "RMICRO")]
+    deleted = found[
+        (found["event"] != BETWEEN) & (found["direction"] == "deletion") & (found["index_code"] != "RMICRO")
+    ]
     first_session = dict(con.execute(
         "select event_id, first_session from fct_market_event where event_type = 'RUSSELL_RECONSTITUTION'"
     ).fetchall())  # fmt: skip
@@ -223,8 +231,8 @@ def test_membership_is_the_injected_one_on_every_file_date(con, company_of, inde
     from it, so a member is right if it was one at either file."""
     history = company_history(SEED, timeline().at(LAST))
     days = [day for (day,) in con.execute(
-        "select distinct as_of_date from fct_holding where fund = (select symbol from dim_instrument where index_code = ?) "
-        "order by 1", [index_code]
+        "select distinct as_of_date from fct_holding "
+        "where fund = (select symbol from dim_instrument where index_code = ?) order by 1", [index_code]
     ).fetchall()]  # fmt: skip
     stays = con.execute(
         "select security_id, valid_from, valid_to from fct_index_membership where index_code = ? and not is_brief",
@@ -238,7 +246,7 @@ def test_membership_is_the_injected_one_on_every_file_date(con, company_of, inde
         return {n for n, bits in enumerate(block.bits[session - block.first].tolist()) if bits & BITS[index_code]}
 
     worst = (1.0, 1.0)
-    for before, day in zip(days[:-1], days[1:], strict=True):
+    for before, day in pairwise(days):
         # the new book holds from the session after the Friday
         if before in reshuffled() or day in reshuffled():
             continue
@@ -302,7 +310,8 @@ def test_turnover_against_weights_drifted_by_the_companies_values(con, company_o
             {
                 company_of[security]: weight
                 for security, weight in con.execute(
-                    "select security_id, weight_pct from fct_holding where fund = ? and as_of_date = ? and is_constituent",
+                    "select security_id, weight_pct from fct_holding "
+                    "where fund = ? and as_of_date = ? and is_constituent",
                     [fund, day],
                 ).fetchall()
             }

@@ -122,7 +122,8 @@ def test_a_file_stored_twice_changes_nothing(con, seed):
     this = world(chance)
     expected = known_now(con, this)
     again = [
-        file | {"snapshot_seq": file["snapshot_seq"] + 1000, "known_at": START + dt.timedelta(days=chance.randint(1, 5))}
+        file
+        | {"snapshot_seq": file["snapshot_seq"] + 1000, "known_at": START + dt.timedelta(days=chance.randint(1, 5))}
         for file in chance.sample(this.files, k=10)
     ]
     assert known_now(con, renumbered(this, this.files + again)) == expected

@@ -94,9 +94,10 @@ def test_nothing_but_shares_is_ever_a_member(con):
     ).fetchall()
     assert odd == []
     # two funds' collateral; both are large banks and members of the large-cap indices only
-    assert column(
-        con, "select ticker from fct_index_membership where index_code = 'R2000' and ticker in ('JPM', 'GS')"
-    ) == []
+    assert (
+        column(con, "select ticker from fct_index_membership where index_code = 'R2000' and ticker in ('JPM', 'GS')")
+        == []
+    )
     assert set(
         column(con, "select ticker from fct_index_membership where index_code = 'R2000' and ticker in ('CVI', 'CVRX')")
     ) == {"CVI", "CVRX"}

@@ -135,9 +135,9 @@ claimed as (
         on
             ends.index_code = claims.index_code
             and ends.last_node < claims.first_node
-            and (claims.first_date <= ends.last_date + 30 or claims.first_date = ends.next_date)
+            and (ends.last_date + 30 >= claims.first_date or ends.next_date = claims.first_date)
             and (
-                claims.security_ticker = upper(ends.ticker)
+                upper(ends.ticker) = claims.security_ticker
                 or (
                     length(claims.first_word) >= 5
                     and split_part(upper(trim(ends.name)), ' ', 1) = claims.first_word
