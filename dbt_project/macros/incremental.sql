@@ -27,7 +27,7 @@
 {% macro logic_of() -%}
     {%- set parts = [] -%}
     {%- if execute -%}
-        {%- for node in graph.nodes.values() if node.name in varargs and node.resource_type in ('model', 'seed') -%}
+        {%- for node in graph.get('nodes', {}).values() if node.name in varargs and node.resource_type in ('model', 'seed') -%}
             {%- do parts.append(node.name ~ (node.checksum.checksum if node.resource_type == 'seed' else node.raw_code)) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -73,4 +73,48 @@
         ~ ' where ingest_seq not in (select distinct snapshot_seq from ' ~ this ~ ') order by ingest_seq'
     ) -%}
     {{ return(found.columns[0].values() | join(', ') if found.rows | length else 'null') }}
+{%- endmacro %}
+
+{# What the nodes of a fund are, in order; aggregates over int_holding_snapshot. Where it is equal, the lines are. #}
+{% macro basis_of() -%}
+    md5(string_agg(concat_ws(' ', as_of_date, snapshot_seq, payload_sha256, logic), ',' order by node_no))
+{%- endmacro %}
+
+{# Funds whose files up to the newest one read are no longer those that were read. #}
+{% macro outdated_int_security_identity(relation) -%}
+    with known as (
+        select
+            fund,
+            max(through_node) as through_node,
+            max_by(basis, through_node) as basis,
+            min(logic) as first_logic,
+            max(logic) as last_logic
+        from {{ relation }}
+        group by fund
+    ),
+
+    files as (
+        select snapshots.*
+        from known
+        inner join {{ ref('int_holding_snapshot') }} as snapshots
+            on
+                known.fund = snapshots.fund
+                and known.through_node >= snapshots.node_no
+    ),
+
+    now as (
+        select
+            fund,
+            {{ basis_of() }} as basis
+        from files
+        group by fund
+    )
+
+    select known.fund
+    from known
+    left join now on known.fund = now.fund
+    where
+        known.basis is distinct from now.basis
+        or known.first_logic <> '{{ logic_of("int_security_identity") }}'
+        or known.last_logic <> '{{ logic_of("int_security_identity") }}'
 {%- endmacro %}
