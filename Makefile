@@ -35,7 +35,7 @@ test: setup ## run the whole test suite
 lint: setup ## formatting, lint, types, SQL style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/ty check orchestration
+	$(BIN)/ty check orchestration dbt_project/modules
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 run: setup ## build and publish the warehouse from the synthetic sandbox market (no key, no network)

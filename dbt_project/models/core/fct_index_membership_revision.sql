@@ -683,7 +683,8 @@ known as (
         -- null while shown: a date that moved every day would make every row a new revision every day
         case when not is_in_newest then last_seen end as last_seen,
         is_point_in_time,
-        coalesce(is_brief, false) as is_brief,
+        -- added at the reconstitution and gone soon after: a member it was
+        coalesce(is_brief and not is_dated_by_event, false) as is_brief,
         case
             when not is_point_in_time then 'first_file'
             when is_dated_by_event or beginning in ('spin_off', 'fast_entry') then beginning
@@ -697,7 +698,7 @@ known as (
         case
             when greatest(coalesce(opening_gap, 0), coalesce(closing_gap, 0)) > 10 then 'LOW'
             when is_single and first_absent is not null then 'LOW'
-            when is_brief then 'LOW'
+            when is_brief and not is_dated_by_event then 'LOW'
             when first_absent is not null and not is_confirmed then 'LOW'
             -- greatest() skips nulls; null where neither boundary was observed
             when greatest(opening_gap, closing_gap) <= 3 then 'HIGH'

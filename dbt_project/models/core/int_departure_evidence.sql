@@ -135,9 +135,9 @@ claimed as (
         on
             ends.index_code = claims.index_code
             and ends.last_node < claims.first_node
-            and (claims.first_date <= ends.last_date + 30 or claims.first_date = ends.next_date)
+            and (ends.last_date + 30 >= claims.first_date or ends.next_date = claims.first_date)
             and (
-                claims.security_ticker = upper(ends.ticker)
+                upper(ends.ticker) = claims.security_ticker
                 or (
                     length(claims.first_word) >= 5
                     and split_part(upper(trim(ends.name)), ' ', 1) = claims.first_word
@@ -161,7 +161,7 @@ select
     -- a price that stands still for eight files is the price of a takeover; a cent is much of a cheap share
     coalesce(
         measured.prices = 8
-        and measured.high_usd - measured.low_usd <= greatest(0.015 * measured.high_usd, 0.02),
+        and round(measured.high_usd - measured.low_usd, 4) <= greatest(0.015 * measured.high_usd, 0.02),
         false
     ) as is_pinned,
     coalesce(measured.worst_step < 0.6, false) as is_collapsed,

@@ -83,8 +83,10 @@ placed as (
         security_id,
         min(tier_no) filter (was_member) as tier_before,
         min(tier_no) filter (is_member) as tier_after,
-        min_by(struct_pack(fund := fund, as_of_date := before_date), tier_no) filter (was_member) as book_before,
-        min_by(struct_pack(fund := fund, as_of_date := after_date), tier_no) filter (is_member) as book_after
+        min_by(fund, tier_no) filter (was_member) as fund_before,
+        min_by(before_date, tier_no) filter (was_member) as date_before,
+        min_by(fund, tier_no) filter (is_member) as fund_after,
+        min_by(after_date, tier_no) filter (is_member) as date_after
     from members
     where
         was_member
@@ -98,7 +100,8 @@ known as (
         placed.security_id,
         coalesce(placed.tier_before, 4) as tier_before,
         coalesce(placed.tier_after, 4) as tier_after,
-        coalesce(placed.book_before, placed.book_after) as book
+        coalesce(placed.fund_before, placed.fund_after) as fund,
+        coalesce(placed.date_before, placed.date_after) as as_of_date
     from placed
     inner join coverage on placed.event_id = coverage.event_id
     where
@@ -117,8 +120,8 @@ weighed as (
     left join {{ ref('fct_holding') }} as holdings
         on
             known.security_id = holdings.security_id
-            and known.book.fund = holdings.fund
-            and known.book.as_of_date = holdings.as_of_date
+            and known.fund = holdings.fund
+            and known.as_of_date = holdings.as_of_date
     group by known.event_id, known.security_id, known.tier_before, known.tier_after
 )
 

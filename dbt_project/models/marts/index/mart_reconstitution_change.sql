@@ -63,9 +63,9 @@ boundaries as (
         and not is_brief
 ),
 
--- The two files around each boundary, and the reconstitution it belongs to. What ended by itself within 20 sessions after
--- the Friday is told apart from the deletions but belongs to the same window.
-placed as (
+-- The two files around each boundary, and the reconstitution it belongs to. What ended by itself within 20 sessions
+-- after the Friday is told apart from the deletions but belongs to the same window.
+located as (
     select
         boundaries.*,
         shown.fund,
@@ -91,6 +91,14 @@ placed as (
                     and shown.next_index between events.session_index and events.session_index + 20
                 )
             )
+),
+
+placed as (
+    select
+        *,
+        case when basis = 'reconstitution' then event_date - 1 else before_date end as old_book,
+        case when basis = 'reconstitution' then change_date else after_date end as new_book
+    from located
 ),
 
 -- Several reconstitutions between two files: what changed in between is not known to be of one kind or another.
@@ -119,8 +127,8 @@ book_dates as (
         index_code,
         change_date,
         basis = 'reconstitution' as is_event,
-        case when basis = 'reconstitution' then event_date - 1 else before_date end as old_book,
-        case when basis = 'reconstitution' then change_date else after_date end as new_book
+        old_book,
+        new_book
     from placed
 ),
 
@@ -165,10 +173,8 @@ elsewhere as (
             placed.index_code = brackets.index_code
             and placed.change_date = brackets.change_date
             and (placed.basis = 'reconstitution') = brackets.is_event
-            and case when placed.basis = 'reconstitution' then placed.event_date - 1 else placed.before_date end
-            = brackets.old_book
-            and case when placed.basis = 'reconstitution' then placed.change_date else placed.after_date end
-            = brackets.new_book
+            and placed.old_book = brackets.old_book
+            and placed.new_book = brackets.new_book
     left join {{ ref('fct_index_membership') }} as before_stay
         on
             placed.security_id = before_stay.security_id
@@ -283,10 +289,8 @@ weighed as (
             classified.index_code = own_books.index_code
             and classified.change_date = own_books.change_date
             and (classified.basis = 'reconstitution') = own_books.is_event
-            and case when classified.basis = 'reconstitution' then classified.event_date - 1 else classified.before_date end
-            = own_books.old_book
-            and case when classified.basis = 'reconstitution' then classified.change_date else classified.after_date end
-            = own_books.new_book
+            and classified.old_book = own_books.old_book
+            and classified.new_book = own_books.new_book
 ),
 
 weights as (

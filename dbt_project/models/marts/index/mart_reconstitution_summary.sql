@@ -183,7 +183,9 @@ counts as (
         count_if(change_type = 'DELETE_ACQUIRED_OR_DELISTED') as acquired_or_delisted,
         count_if(change_type like 'MIGRATE_UP%') as migrations_up,
         count_if(change_type like 'MIGRATE_DOWN%') as migrations_down,
-        cast(sum(cast(weight_after_pct as decimal(18, 6))) filter (direction = 'addition') as double) as weight_added_pct,
+        cast(sum(cast(weight_after_pct as decimal(18, 6))) filter (
+            direction = 'addition'
+        ) as double) as weight_added_pct,
         cast(sum(cast(weight_before_pct as decimal(18, 6))) filter (
             direction = 'deletion' and change_type <> 'DELETE_ACQUIRED_OR_DELISTED'
         ) as double) as weight_deleted_pct
