@@ -10,9 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -32,12 +32,14 @@ TWO_YEARS_DAYS = 800
 SPELLING_NAME = 90.0
 PRICE_TOLERANCE = 0.20
 SHARES_TOLERANCE = 0.20
-# what is left of equal share counts after rounding creations of the fund
-EXACT_SHARES = 1e-3
-# pairs of lines expected to match by accident in one change of files
-ACCIDENTS = 0.01
-# two lines drawn at random: share counts spread over seven powers of e, one pair in ten agrees on the price
-ACCIDENT_ODDS = 2 * EXACT_SHARES / 7 / 10
+# what creations of the fund leave of equal share counts: nine lines in ten stay within half of it (measured)
+EXACT_SHARES = 2e-4
+# Pairs of lines expected to match by accident in one change of files. Several funds are no independent evidence: all of
+# them hold in proportion to the market value.
+ACCIDENTS = 0.002
+# two lines drawn at random: share counts spread over seven powers of e, one pair in ten agrees on the price, and either
+# the count or the scaled count may match
+ACCIDENT_ODDS = 2 * 2 * EXACT_SHARES / 7 / 10
 # what a reviewer should look at
 ALIKE_SHARES = 0.02
 ALIKE_WEIGHT = 0.02
@@ -293,6 +295,18 @@ class Files:
         dates = self.dates[fund]
         return bisect_left(dates, after) - bisect_left(dates, before)
 
+    def after(self, fund: str, day: dt.date) -> dt.date | None:
+        """As-of date of the next file."""
+        dates = self.dates[fund]
+        place = bisect_right(dates, day)
+        return dates[place] if place < len(dates) else None
+
+    def before(self, fund: str, day: dt.date) -> dt.date | None:
+        """As-of date of the file before."""
+        dates = self.dates[fund]
+        place = bisect_left(dates, day)
+        return dates[place - 1] if place else None
+
     def scale(self, fund: str, before: dt.date, after: dt.date) -> float:
         """What an untouched line's shares are multiplied by between two files."""
         return self.level.get((fund, after), 1.0) / self.level.get((fund, before), 1.0)
@@ -474,23 +488,31 @@ class Proposals:
         exact = self.plain_name[before.key] == self.plain_name[after.key]
         recoded = bool(before.cusip and after.cusip and before.cusip[:6] != after.cusip[:6])
         gap = (after.first_seen - before.last_seen).days
-        verdict = continuity(before, after, self.files)
         detail = f"same ticker, names {score:.0f} of 100 alike"
         spelling = name_score(before.name, after.name, strict=True) >= SPELLING_NAME
         # a company that went private and came back years later often dropped a word of its name
         similar = score >= SAME_TICKER_NAME and gap <= TWO_YEARS_DAYS
         if exact or ((spelling or similar) and (gap <= QUARTER_DAYS or not recoded)):
             self.propose("ticker_name" if exact else "ticker_similar_name", before, after, score)
-        elif score >= SAME_TICKER_NAME or NEAR_DAYS < gap <= YEAR_DAYS:
-            if not recoded and gap <= YEAR_DAYS and verdict in ("both", "shares"):
+        elif score >= SAME_TICKER_NAME or gap <= YEAR_DAYS:
+            if self._holding_goes_on(before, after, gap, recoded=recoded):
                 self.propose("ticker_continuity", before, after, score)
             else:
-                self._near_miss(before, after, f"{detail}, {gap} days apart")
-        elif gap <= NEAR_DAYS:
-            if verdict == "none" or (recoded and verdict == "unknown"):
-                self._near_miss(before, after, f"{detail}, shares and price break")
-            else:
-                self.propose("ticker_continuity", before, after, score)
+                self._near_miss(before, after, f"{detail}, {gap} days apart, no proof that the holding goes on")
+
+    def _holding_goes_on(self, before: Identity, after: Identity, gap: int, *, recoded: bool) -> bool:
+        """Whether a fund went from a line to another of the same ticker and a different name."""
+        if gap > YEAR_DAYS or (before.sector and after.sector and before.sector != after.sector):
+            return False
+        steps = [item for item in steps_between(before, after, self.files) if item.files <= 2]
+        drifts = [abs(math.log(item.shares)) for item in steps if item.shares is not None]
+        verdicts = {item.verdict for item in steps}
+        if recoded:
+            return bool(drifts) and max(drifts) <= ALIKE_SHARES and verdicts == {"both"}
+        if drifts:
+            return max(drifts) <= SHARES_TOLERANCE and (max(drifts) <= SHARES_TOLERANCE / 2 or verdicts == {"both"})
+        # one ticker at one time is one security
+        return gap <= 0 or (gap <= NEAR_DAYS and bool(steps) and "none" not in verdicts)
 
     def _names(self) -> None:
         """One name under another ticker, close in time."""
@@ -562,28 +584,58 @@ class Proposals:
             new = [pair for pair in arrivals if pair[0].key not in preceded and pair[0].first_seen > last_day]
             old = [pair for pair in gone[fund, last_day] if pair[0].key not in followed and pair[0].last_seen < day]
             is_crowded = len(old) * len(new) * ACCIDENT_ODDS > ACCIDENTS
-            for before, ended in old:
-                for after, begun in new:
-                    pair = (before.key, after.key)
-                    if pair in taken or not self._may_change(before, after):
-                        continue
-                    found = step(ended, begun, self.files)
-                    if found.shares is not None:
-                        drift = abs(math.log(found.shares))
-                        if found.verdict == "both" and drift <= EXACT_SHARES:
-                            exact[pair].add(fund)
-                            if is_crowded:
-                                crowded.add(pair)
-                        elif found.verdict == "both" and drift <= ALIKE_SHARES:
-                            alike[pair] = f"shares differ by {100 * drift:.1f} percent"
-                    elif found.weights and min(found.weights) >= ALIKE_WEIGHT and found.verdict == "weight":
-                        before_pct, after_pct = found.weights
-                        if abs(after_pct - before_pct) <= 0.0101:
-                            alike[pair] = f"weights {before_pct:.2f} and {after_pct:.2f}"
+            for before, ended, after, begun in self._likely_pairs(old, new, is_crowded=is_crowded):
+                pair = (before.key, after.key)
+                if pair in taken or not self._may_change(before, after) or not self._same_funds(before, after):
+                    continue
+                found = step(ended, begun, self.files)
+                if found.shares is not None:
+                    drift = abs(math.log(found.shares))
+                    rounding = 1 / min(ended.last_shares or 1, begun.first_shares or 1)
+                    if found.verdict == "both" and drift <= EXACT_SHARES + rounding and rounding <= EXACT_SHARES:
+                        exact[pair].add(fund)
+                        if is_crowded:
+                            crowded.add(pair)
+                    elif found.verdict == "both" and drift <= ALIKE_SHARES:
+                        alike[pair] = f"shares differ by {100 * drift:.1f} percent"
+                elif found.weights and min(found.weights) >= ALIKE_WEIGHT and found.verdict == "weight":
+                    before_pct, after_pct = found.weights
+                    if abs(after_pct - before_pct) <= 0.0101:
+                        alike[pair] = f"weights {before_pct:.2f} and {after_pct:.2f}"
         self._settle_changes(exact, alike, crowded)
 
+    def _likely_pairs(
+        self, old: list[tuple[Identity, Sighting]], new: list[tuple[Identity, Sighting]], *, is_crowded: bool
+    ) -> Iterator[tuple[Identity, Sighting, Identity, Sighting]]:
+        """Pairs whose shares are near each other; where shares are unknown and changes few, all pairs."""
+        counted = sorted(
+            ((begun.first_shares, after.key, after, begun) for after, begun in new if begun.first_shares),
+            key=lambda item: item[:2],
+        )
+        shares = [item[0] for item in counted]
+        unknown = [] if is_crowded else [(after, begun) for after, begun in new if not begun.first_shares]
+        for before, ended in old:
+            if not ended.last_shares or not new:
+                if not is_crowded:
+                    yield from ((before, ended, after, begun) for after, begun in new)
+                continue
+            scale = self.files.scale(ended.fund, ended.last_seen, new[0][1].first_seen)
+            near = {
+                place
+                for wanted in (ended.last_shares, ended.last_shares * scale)
+                for place in range(
+                    bisect_left(shares, wanted * (1 - 2 * ALIKE_SHARES)),
+                    bisect_right(shares, wanted * (1 + 2 * ALIKE_SHARES)),
+                )
+            }
+            yield from ((before, ended, *counted[place][2:]) for place in sorted(near))
+            yield from ((before, ended, after, begun) for after, begun in unknown)
+
     def _settle_changes(
-        self, exact: Mapping[tuple[str, str], set[str]], alike: Mapping[tuple[str, str], str], crowded: set[tuple[str, str]][tuple[str, str]]
+        self,
+        exact: Mapping[tuple[str, str], set[str]],
+        alike: Mapping[tuple[str, str], str],
+        crowded: set[tuple[str, str]],
     ) -> None:
         """Link the pairs that more funds agree on than on any other pair with the same line."""
         by_line = defaultdict(list)
@@ -593,10 +645,7 @@ class Proposals:
         for pair, funds in sorted(exact.items()):
             before, after = (self.known[key] for key in pair)
             others = [other for key in pair for other in by_line[key] if other != pair]
-            # two funds do not agree by accident
-            if (pair not in crowded or len(funds) > 1) and all(
-                len(exact.get(other, ())) < len(funds) for other in others
-            ):
+            if pair not in crowded and all(len(exact.get(other, ())) < len(funds) for other in others):
                 self.propose("shares_continuity", before, after, name_score(before.name, after.name))
             else:
                 self._near_miss(before, after, "other ticker and name, same shares, not the only such pair")
@@ -604,6 +653,20 @@ class Proposals:
             if pair not in exact and all(other == pair for key in pair for other in by_line[key]):
                 before, after = (self.known[key] for key in pair)
                 self._near_miss(before, after, f"other ticker and name, one vanished as the other came: {detail}")
+
+    def _same_funds(self, before: Identity, after: Identity) -> bool:
+        """Whether every fund that held the one to the end goes on with the other, and the other way round."""
+        ended = {sighting.fund: sighting.last_seen for sighting in before.sightings}
+        begun = {sighting.fund: sighting.first_seen for sighting in after.sightings}
+        for fund, last in ended.items():
+            following = self.files.after(fund, last)
+            if following and following > before.last_seen and begun.get(fund) != following:
+                return False
+        for fund, first in begun.items():
+            preceding = self.files.before(fund, first)
+            if preceding and preceding < after.first_seen and ended.get(fund) != preceding:
+                return False
+        return True
 
     def _may_change(self, before: Identity, after: Identity) -> bool:
         """Whether class, issuer and sector allow a change of ticker and name."""

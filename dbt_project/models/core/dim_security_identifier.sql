@@ -4,27 +4,27 @@
 
 with runs as (
     {% for id_type, expression in types.items() %}
-        select
-            runs.security_id,
-            '{{ id_type }}' as id_type,
-            {{ expression }} as id_value,
-            runs.identity_key,
-            runs.first_seen,
-            runs.last_seen,
-            runs.first_absent,
-            struct_pack(
-                first_seen := runs.first_seen,
-                last_seen := runs.last_seen,
-                fund := runs.fund,
-                identity_key := runs.identity_key
-            ) as precedence
-        from {{ ref('int_identity_shown') }} as runs
-        inner join {{ ref('int_security_identity') }} as identities
-            on
-                runs.fund = identities.fund
-                and runs.identity_key = identities.identity_key
-        where {{ expression }} is not null
-        {% if not loop.last %}union all{% endif %}
+    select
+        runs.security_id,
+        '{{ id_type }}' as id_type,
+        {{ expression }} as id_value,
+        runs.identity_key,
+        runs.first_seen,
+        runs.last_seen,
+        runs.first_absent,
+        struct_pack(
+            first_seen := runs.first_seen,
+            last_seen := runs.last_seen,
+            fund := runs.fund,
+            identity_key := runs.identity_key
+        ) as precedence
+    from {{ ref('int_identity_shown') }} as runs
+    inner join {{ ref('int_security_identity') }} as identities
+        on
+            runs.fund = identities.fund
+            and runs.identity_key = identities.identity_key
+    where {{ expression }} is not null
+    {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 

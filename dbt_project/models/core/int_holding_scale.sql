@@ -27,7 +27,8 @@ files as (
         fund,
         as_of_date,
         row_number() over (partition by fund order by as_of_date) as file_no
-    from (select distinct fund, as_of_date from lines)
+    from lines
+    group by fund, as_of_date
 ),
 
 changes as (
