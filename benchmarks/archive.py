@@ -223,7 +223,7 @@ class Writer:
             sha = snapshot.sha256
             book = _book(snapshot, fetched_at, sha, f"{self.lake.next_sequence():08d}-{number:05d}")
             lines.append(_with_book(snapshot.lines, book))
-            weights = pc.sum(snapshot.lines["weight_pct"]).as_py()
+            weights = float(np.nansum(snapshot.lines["weight_pct"].to_numpy()))
             row = {
                 "vendor": "blackrock",
                 "fund": snapshot.fund,

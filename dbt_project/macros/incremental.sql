@@ -118,3 +118,25 @@
         or known.first_logic <> '{{ logic_of("int_security_identity") }}'
         or known.last_logic <> '{{ logic_of("int_security_identity") }}'
 {%- endmacro %}
+
+{#
+    Whether a table that is written anew at every build may take rows from the one it replaces: those whose basis, a hash
+    of all they rest on, is still the same.
+#}
+{% macro remembers() -%}
+    {%- if not execute or flags.FULL_REFRESH -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set relation = adapter.get_relation(this.database, this.schema, this.table) -%}
+    {%- if relation is none -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
+    {%- if 'logic' not in columns -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set other = run_query(
+        "select 1 from " ~ relation ~ " where logic is distinct from '" ~ logic_of(model.name) ~ "' limit 1"
+    ) -%}
+    {{ return(other.rows | length == 0) }}
+{%- endmacro %}

@@ -1,4 +1,5 @@
 {{ config(schema='intermediate', contract={'enforced': false}) }}
+{% set remembered = remembers() %}
 
 -- What the files say about why a run of presence began: a spin-off shows a parent whose price fell by the child's value
 -- on the same session or who shares its name; a fast entry is among the largest lines at once.
@@ -60,20 +61,59 @@ beginnings as (
             and previous_nodes.previous_node = before.node_no
 ),
 
+bases as (
+    select
+        beginnings.index_code,
+        beginnings.first_node,
+        md5(concat_ws(
+            ' ',
+            any_value(this_file.lines_basis),
+            any_value(file_before.lines_basis),
+            string_agg(beginnings.security_id || coalesce(beginnings.name, ''), ' ' order by beginnings.security_id)
+        )) as basis
+    from beginnings
+    left join {{ ref('int_holding_basis') }} as this_file
+        on
+            beginnings.index_code = this_file.index_code
+            and beginnings.first_node = this_file.node_no
+    left join {{ ref('int_holding_basis') }} as file_before
+        on
+            beginnings.index_code = file_before.index_code
+            and beginnings.previous_node = file_before.node_no
+    group by beginnings.index_code, beginnings.first_node
+),
+
 -- Files that a few names only begin in. In the file after a reconstitution hundreds begin and dozens of prices jump:
 -- chance would find a parent for many.
+unread as (
+    select beginnings.*
+    from beginnings
+    {% if remembered %}
+        inner join bases
+            on
+                beginnings.index_code = bases.index_code
+                and beginnings.first_node = bases.first_node
+        left join (select distinct index_code, first_node, basis from {{ this }}) as known
+            on
+                bases.index_code = known.index_code
+                and bases.first_node = known.first_node
+                and bases.basis = known.basis
+    {% endif %}
+    where
+        beginnings.beginnings_in_file <= 60
+        {% if remembered %}and known.basis is null{% endif %}
+),
+
+-- with what lies between the two files, so that a line is compared with its nearest one whatever else is read
 read_nodes as (
-    select
-        index_code,
-        first_node as node_no
-    from beginnings
-    where beginnings_in_file <= 60
-    union
-    select
-        index_code,
-        previous_node as node_no
-    from beginnings
-    where beginnings_in_file <= 60
+    select distinct
+        unread.index_code,
+        nodes.node_no
+    from unread
+    inner join nodes
+        on
+            unread.index_code = nodes.index_code
+            and nodes.node_no between unread.previous_node and unread.first_node
 ),
 
 positions as (
@@ -114,22 +154,22 @@ steps as (
 
 children as (
     select
-        beginnings.index_code,
-        beginnings.security_id,
-        beginnings.first_node,
-        beginnings.previous_node,
-        beginnings.gap_sessions,
-        beginnings.beginnings_in_file,
-        greatest(beginnings.known_at, beginnings.previous_known_at) as known_at,
-        split_part(upper(trim(beginnings.name)), ' ', 1) as first_word,
+        unread.index_code,
+        unread.security_id,
+        unread.first_node,
+        unread.previous_node,
+        unread.gap_sessions,
+        unread.beginnings_in_file,
+        greatest(unread.known_at, unread.previous_known_at) as known_at,
+        split_part(upper(trim(unread.name)), ' ', 1) as first_word,
         steps.market_value_usd,
         steps.weight_rank
-    from beginnings
+    from unread
     inner join steps
         on
-            beginnings.index_code = steps.index_code
-            and beginnings.security_id = steps.security_id
-            and beginnings.first_node = steps.node_no
+            unread.index_code = steps.index_code
+            and unread.security_id = steps.security_id
+            and unread.first_node = steps.node_no
 ),
 
 files as (
@@ -223,8 +263,14 @@ select
     children.known_at,
     parents_by_price.security_id is not null as has_parent_by_price,
     parents_by_name.security_id is not null as has_parent_by_name,
-    children.weight_rank
+    children.weight_rank,
+    bases.basis,
+    '{{ logic_of("int_arrival_evidence") }}' as logic
 from children
+inner join bases
+    on
+        children.index_code = bases.index_code
+        and children.first_node = bases.first_node
 left join parents_by_price
     on
         children.index_code = parents_by_price.index_code
@@ -235,3 +281,13 @@ left join parents_by_name
         children.index_code = parents_by_name.index_code
         and children.security_id = parents_by_name.security_id
         and children.first_node = parents_by_name.first_node
+{% if remembered %}
+    union all
+    select known.*
+    from {{ this }} as known
+    inner join bases
+        on
+            known.index_code = bases.index_code
+            and known.first_node = bases.first_node
+            and known.basis = bases.basis
+{% endif %}

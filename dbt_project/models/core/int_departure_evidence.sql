@@ -1,4 +1,5 @@
 {{ config(schema='intermediate', contract={'enforced': false}) }}
+{% set remembered = remembers() %}
 
 -- What the lines say about why a run of presence ended: the fund sold the position, the company was bought or failed.
 -- Only lines up to the run's end are read, and a right born after it; a reader of an earlier moment skips what he could
@@ -39,25 +40,66 @@ ends as (
     where nodes.node_no < nodes.newest_node
 ),
 
--- 36 days hold 25 sessions: the book before a reconstitution and the weeks of selling after it
-positions as (
+identities as (
+    select
+        security_id,
+        md5(string_agg(identity_key, ' ' order by identity_key)) as identities_basis
+    from {{ ref('int_security_resolution') }}
+    group by security_id
+),
+
+bases as (
     select
         ends.index_code,
         ends.security_id,
         ends.last_node,
+        md5(concat_ws(' ', files.window_basis, identities.identities_basis)) as basis
+    from ends
+    left join {{ ref('int_holding_basis') }} as files
+        on
+            ends.index_code = files.index_code
+            and ends.last_node = files.node_no
+    left join identities on ends.security_id = identities.security_id
+),
+
+unread as (
+    select ends.*
+    from ends
+    {% if remembered %}
+        inner join bases
+            on
+                ends.index_code = bases.index_code
+                and ends.security_id = bases.security_id
+                and ends.last_node = bases.last_node
+        left join {{ this }} as known
+            on
+                bases.index_code = known.index_code
+                and bases.security_id = known.security_id
+                and bases.last_node = known.last_node
+                and bases.basis = known.basis
+        where known.basis is null
+    {% endif %}
+),
+
+-- 36 days hold 25 sessions: the book before a reconstitution and the weeks of selling after it
+positions as (
+    select
+        unread.index_code,
+        unread.security_id,
+        unread.last_node,
         nodes.as_of_date,
         nodes.node_no,
         nodes.known_at,
         cast(sum(cast(lines.shares as decimal(38, 4))) as double) as shares,
         cast(sum(cast(lines.weight_pct as decimal(18, 6))) as double) as weight_pct,
         max(lines.price_usd) as price_usd
-    from ends
+    from unread
     inner join nodes
         on
-            ends.index_code = nodes.index_code
-            and ends.last_node >= nodes.node_no
-            and ends.last_date - 36 < nodes.as_of_date
-    inner join {{ ref('int_security_resolution') }} as resolution on ends.security_id = resolution.security_id
+            unread.index_code = nodes.index_code
+            and unread.last_node >= nodes.node_no
+            and unread.last_date - 36 < nodes.as_of_date
+    inner join {{ ref('int_security_resolution') }} as resolution on unread.security_id = resolution.security_id
     inner join {{ ref('int_holding_line') }} as lines
         on
             nodes.vendor = lines.vendor
@@ -65,10 +107,10 @@ positions as (
             and nodes.as_of_date = lines.as_of_date
             and nodes.snapshot_seq = lines.snapshot_seq
             and resolution.identity_key = lines.identity_key
-    group by ends.index_code, ends.security_id, ends.last_node, nodes.as_of_date, nodes.node_no, nodes.known_at
+    group by unread.index_code, unread.security_id, unread.last_node, nodes.as_of_date, nodes.node_no, nodes.known_at
     qualify
         row_number() over (
-            partition by ends.index_code, ends.security_id, ends.last_node, nodes.as_of_date
+            partition by unread.index_code, unread.security_id, unread.last_node, nodes.as_of_date
             order by nodes.node_no desc
         ) = 1
 ),
@@ -102,6 +144,40 @@ measured as (
         min(price_ratio) filter (where files_back <= 10 and shares_ratio < 1.3) as worst_step
     from steps
     group by index_code, security_id, last_node
+),
+
+judged as (
+    select
+        index_code,
+        security_id,
+        last_node,
+        known_at,
+        -- Both must have shrunk: shares alone fall in a reverse split, weight alone with the price. Without shares a weight
+        -- of two decimals says nothing below 0.01.
+        case
+            when shares_kept is not null then shares_kept < 0.75 and weight_kept < 0.75
+            when largest_weight_pct >= 0.01 then weight_kept < 0.5
+        end as is_sold,
+        prices = 8 as is_priced,
+        -- a price that stands still for eight files is the price of a takeover; a cent is much of a cheap share
+        coalesce(
+            prices = 8
+            and round(high_usd - low_usd, 4) <= greatest(0.015 * high_usd, 0.02),
+            false
+        ) as is_pinned,
+        coalesce(worst_step < 0.6, false) as is_collapsed
+    from measured
+    {% if remembered %}
+        union all
+        select known.* exclude (claim_known_at, basis, logic)
+        from {{ this }} as known
+        inner join bases
+            on
+                known.index_code = bases.index_code
+                and known.security_id = bases.security_id
+                and known.last_node = bases.last_node
+                and known.basis = bases.basis
+    {% endif %}
 ),
 
 -- Rights and escrow claims keep the ticker or the name of what was bought.
@@ -147,28 +223,18 @@ claimed as (
 )
 
 select
-    measured.index_code,
-    measured.security_id,
-    measured.last_node,
-    measured.known_at,
-    -- Both must have shrunk: shares alone fall in a reverse split, weight alone with the price. Without shares a weight
-    -- of two decimals says nothing below 0.01.
-    case
-        when measured.shares_kept is not null then measured.shares_kept < 0.75 and measured.weight_kept < 0.75
-        when measured.largest_weight_pct >= 0.01 then measured.weight_kept < 0.5
-    end as is_sold,
-    measured.prices = 8 as is_priced,
-    -- a price that stands still for eight files is the price of a takeover; a cent is much of a cheap share
-    coalesce(
-        measured.prices = 8
-        and round(measured.high_usd - measured.low_usd, 4) <= greatest(0.015 * measured.high_usd, 0.02),
-        false
-    ) as is_pinned,
-    coalesce(measured.worst_step < 0.6, false) as is_collapsed,
-    claimed.claim_known_at
-from measured
+    judged.*,
+    claimed.claim_known_at,
+    bases.basis,
+    '{{ logic_of("int_departure_evidence") }}' as logic
+from judged
+inner join bases
+    on
+        judged.index_code = bases.index_code
+        and judged.security_id = bases.security_id
+        and judged.last_node = bases.last_node
 left join claimed
     on
-        measured.index_code = claimed.index_code
-        and measured.security_id = claimed.security_id
-        and measured.last_node = claimed.last_node
+        judged.index_code = claimed.index_code
+        and judged.security_id = claimed.security_id
+        and judged.last_node = claimed.last_node
