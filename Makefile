@@ -8,9 +8,11 @@ export DO_NOT_TRACK := 1
 SQL ?=
 A ?=
 B ?= latest
+YEARS ?= 2
+SCALE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint live run ui status query diff dictionary lock clean
+.PHONY: help setup test lint live run ui status query diff bench dictionary lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +57,9 @@ query: setup ## run SQL on the served database: make query SQL="select ..."
 
 diff: setup ## what changed between two releases: make diff A=<release> B=<release>
 	@$(BIN)/python -m orchestration.cli.diff "$(A)" "$(B)"
+
+bench: setup ## performance, side by side; full size: make bench YEARS=10
+	@$(BIN)/python -m benchmarks --years $(YEARS) --scale $(SCALE)
 
 dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary

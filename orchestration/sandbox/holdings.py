@@ -124,7 +124,10 @@ def holdings(seed: int, fund: str, session: int) -> Holdings:
         part[held[[not _is_sampled(code, company) for company in held.tolist()]]] = 0.0
     for left in history.leftovers:
         age = session - left.session
-        if left.bits == BITS[code] and 0 <= age < left.sessions and not part[left.company]:
+        if left.bits != BITS[code] or not 0 <= age < left.sessions or part[left.company]:
+            continue
+        # a sample sells only what it held
+        if _is_sampled(code, left.company):
             part[left.company] = 1 - age / left.sessions
     part[day.price == 0] = 0.0
     company = np.flatnonzero(part)

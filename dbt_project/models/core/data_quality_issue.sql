@@ -248,10 +248,8 @@ excluded_lines as (
         as_of_date as row_date,
         coalesce(ticker, '-') || coalesce(' ' || name, '') as detail,
         'lines kept in fct_holding, no constituents' as resolution
-    from {{ ref('int_holding_line') }}
-    where
-        revision_rank = 1
-        and not is_constituent
+    from {{ ref('fct_holding') }}
+    where not is_constituent
 ),
 
 identities as (

@@ -1,3 +1,6 @@
+{{ config(materialized='view') }}
+
+-- A view: the lines are in int_holding_line once, and publish copies them.
 select
     lines.fund,
     lines.as_of_date,
@@ -26,4 +29,10 @@ select
     lines.available_at
 from {{ ref('int_holding_line') }} as lines
 left join {{ ref('int_security_resolution') }} as resolution on lines.identity_key = resolution.identity_key
-where lines.revision_rank = 1
+inner join {{ ref('int_holding_snapshot') }} as snapshots
+    on
+        lines.vendor = snapshots.vendor
+        and lines.fund = snapshots.fund
+        and lines.as_of_date = snapshots.as_of_date
+        and lines.snapshot_seq = snapshots.snapshot_seq
+where snapshots.revision_rank = 1

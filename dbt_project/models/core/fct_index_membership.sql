@@ -8,6 +8,9 @@ select
     first_seen,
     last_seen,
     is_point_in_time,
-    confidence
+    confidence,
+    is_brief,
+    entry_basis,
+    exit_basis
 from {{ ref('fct_index_membership_revision') }}
 where known_to is null

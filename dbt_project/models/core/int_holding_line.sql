@@ -1,29 +1,44 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
+{{
+    config(
+        schema='intermediate',
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        contract={'enforced': false}
+    )
+}}
 
--- Rules look at few distinct descriptions, lines are many: match the descriptions once.
-with lines as (
+-- What a line is said to be never changes, so only files not yet in the table are read; a changed rule, or a table that
+-- does not hold what the raw zone holds at this clock, rebuilds it (see macros/incremental.sql).
+with lines as not materialized (
+    select * from {{ ref('stg_holding') }}
+    {% if is_incremental() %}
+        where ingest_seq in ({{ new_holding_sequences() }})
+    {% endif %}
+),
+
+-- Rules look at few distinct descriptions, lines are many: judge the descriptions once.
+descriptions as (
     select
-        *,
+        ticker,
+        name,
         -- '*' marks a when-issued or conditional line of the same share
         nullif(nullif(upper(trim(replace(ticker, '*', ''))), '-'), '') as security_ticker,
         upper(trim(coalesce(name, ''))) as upper_name
-    from {{ ref('stg_holding') }}
-),
-
-descriptions as (
-    select distinct
-        security_ticker,
-        upper_name
     from lines
+    group by ticker, name
 ),
 
 rule_hits as (
     select
-        descriptions.security_ticker,
-        descriptions.upper_name,
-        rules.rule_id,
-        rules.priority,
-        rules.applies_from
+        descriptions.ticker,
+        descriptions.name,
+        rules.applies_from,
+        -- the rule that names the reason from this date on
+        min_by(rules.rule_id, (rules.priority, rules.rule_id)) over (
+            partition by descriptions.ticker, descriptions.name
+            order by rules.applies_from
+        ) as rule_id
     from descriptions
     inner join {{ ref('holding_exclusion_rule') }} as rules
         on regexp_matches(
@@ -36,58 +51,76 @@ rule_hits as (
         )
 ),
 
-line_hits as (
+steps as (
+    select distinct
+        ticker,
+        name,
+        applies_from,
+        rule_id
+    from rule_hits
+    union all
     select
-        lines.vendor,
-        lines.fund,
-        lines.as_of_date,
-        lines.ingest_seq,
-        lines.line_no,
-        min_by(rule_hits.rule_id, (rule_hits.priority, rule_hits.rule_id)) as rule_id
-    from lines
-    inner join rule_hits
+        ticker,
+        name,
+        date '0001-01-01' as applies_from,
+        cast(null as varchar) as rule_id
+    from descriptions
+),
+
+periods as (
+    select
+        steps.ticker,
+        steps.name,
+        descriptions.security_ticker,
+        descriptions.upper_name,
+        coalesce(
+            regexp_matches(descriptions.security_ticker, '^[A-Z][A-Z0-9]*([./-][A-Z]+)?$'), false
+        ) as has_ticker_form,
+        steps.rule_id,
+        steps.applies_from,
+        lead(steps.applies_from, 1, date '9999-12-31') over (
+            partition by steps.ticker, steps.name
+            order by steps.applies_from
+        ) as applies_to
+    from steps
+    inner join descriptions
         on
-            lines.security_ticker is not distinct from rule_hits.security_ticker
-            and lines.upper_name = rule_hits.upper_name
-            and lines.as_of_date >= rule_hits.applies_from
-    group by lines.vendor, lines.fund, lines.as_of_date, lines.ingest_seq, lines.line_no
+            steps.ticker is not distinct from descriptions.ticker
+            and steps.name is not distinct from descriptions.name
 ),
 
 judged as (
     select
         lines.*,
-        instruments.index_code,
+        periods.security_ticker,
+        periods.upper_name,
         coalesce(
-            line_hits.rule_id,
+            periods.rule_id,
             case
                 when lower(lines.asset_class) <> 'equity' then 'asset_class'
                 when
                     upper(lines.exchange) like 'NO MARKET%'
                     or upper(lines.exchange) like '%NNQS%'
                     then 'no_listing'
-                when lines.security_ticker is null then 'no_ticker'
-                when not regexp_matches(lines.security_ticker, '^[A-Z][A-Z0-9]*([./-][A-Z]+)?$') then 'ticker_form'
+                when periods.security_ticker is null then 'no_ticker'
+                when not periods.has_ticker_form then 'ticker_form'
                 when lines.price_usd <= 0.01 and coalesce(lines.weight_pct, 0) = 0 then 'no_value'
             end
         ) as excluded_reason
     from lines
-    left join line_hits
+    inner join periods
         on
-            lines.vendor = line_hits.vendor
-            and lines.fund = line_hits.fund
-            and lines.as_of_date = line_hits.as_of_date
-            and lines.ingest_seq = line_hits.ingest_seq
-            and lines.line_no = line_hits.line_no
-    left join {{ ref('dim_instrument') }} as instruments on lines.fund = instruments.symbol
+            lines.ticker is not distinct from periods.ticker
+            and lines.name is not distinct from periods.name
+            and lines.as_of_date >= periods.applies_from
+            and lines.as_of_date < periods.applies_to
 )
 
 select
     vendor,
     fund,
-    index_code,
     as_of_date,
     ingest_seq as snapshot_seq,
-    revision_rank,
     line_no,
     -- what the file says the line is; which identities are one security is in int_security_resolution
     case
@@ -118,5 +151,7 @@ select
     excluded_reason is null as is_constituent,
     excluded_reason,
     fetched_at as known_at,
-    available_at
+    available_at,
+    payload_sha256,
+    '{{ logic_of("int_holding_line", "stg_holding", "holding_exclusion_rule") }}' as logic
 from judged

@@ -8,8 +8,14 @@ with lines as (
         lines.as_of_date,
         lines.shares
     from {{ ref('int_holding_line') }} as lines
+    inner join {{ ref('int_holding_snapshot') }} as snapshots
+        on
+            lines.vendor = snapshots.vendor
+            and lines.fund = snapshots.fund
+            and lines.as_of_date = snapshots.as_of_date
+            and lines.snapshot_seq = snapshots.snapshot_seq
     where
-        lines.revision_rank = 1
+        snapshots.revision_rank = 1
         and lines.identity_key like '0%'
         and lines.shares > 0
         and lines.price_usd > 0

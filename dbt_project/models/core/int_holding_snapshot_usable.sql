@@ -1,21 +1,36 @@
 {{ config(schema='intermediate', materialized='view', contract={'enforced': false}) }}
 
--- The verdicts as known now, on the newest version of each snapshot.
+-- The verdicts as known now, on the newest version of each file.
+with newest as (
+    select
+        fund,
+        node_no,
+        is_usable,
+        unusable_reason,
+        lines_before,
+        lines_after
+    from {{ ref('int_holding_snapshot_known') }}
+    qualify
+        row_number() over (partition by fund, node_no order by moment_no desc) = 1
+        and is_current
+)
+
 select
-    fund,
-    index_code,
-    as_of_date,
-    snapshot_seq,
-    session_index,
-    known_at,
-    lines,
-    constituents,
-    weight_sum_pct,
-    lines_before,
-    lines_after,
-    is_usable,
-    unusable_reason,
-    usable_no
-from {{ ref('int_holding_snapshot_known') }}
-where is_current
-qualify known_moment = max(known_moment) over (partition by fund)
+    snapshots.fund,
+    snapshots.index_code,
+    snapshots.as_of_date,
+    snapshots.snapshot_seq,
+    snapshots.session_index,
+    snapshots.known_at,
+    snapshots.lines,
+    snapshots.constituents,
+    snapshots.weight_sum_pct,
+    newest.lines_before,
+    newest.lines_after,
+    newest.is_usable,
+    newest.unusable_reason
+from {{ ref('int_holding_snapshot') }} as snapshots
+inner join newest
+    on
+        snapshots.fund = newest.fund
+        and snapshots.node_no = newest.node_no

@@ -1,34 +1,45 @@
 {{ config(schema='intermediate', contract={'enforced': false}) }}
 
 -- Runs of identities in the files as known now, those that are fit for use only.
-with nodes as (
+with states as (
     select
         fund,
         node_no,
-        usable_no,
-        next_usable_no,
-        previous_usable_no,
-        as_of_date
+        opening_node,
+        closing_node,
+        absent_node
     from {{ ref('int_holding_snapshot_known') }}
-    qualify known_moment = max(known_moment) over (partition by fund)
+    qualify row_number() over (partition by fund, node_no order by moment_no desc) = 1
+),
+
+newest as (
+    select
+        fund,
+        newest_node
+    from {{ ref('int_holding_moment') }}
+    qualify row_number() over (partition by fund order by moment_no desc) = 1
 ),
 
 shown as (
     select
         runs.fund,
         runs.identity_key,
-        opening.next_usable_no as first_no,
-        closing.previous_usable_no as last_no
+        opening.opening_node as first_node,
+        case
+            when runs.last_node >= newest.newest_node then newest.newest_node
+            else closing.closing_node
+        end as last_node,
+        case when runs.last_node < newest.newest_node then closing.absent_node end as absent_node
     from {{ ref('int_identity_run') }} as runs
-    inner join nodes as opening
+    inner join newest on runs.fund = newest.fund
+    inner join states as opening
         on
             runs.fund = opening.fund
             and runs.first_node = opening.node_no
-    inner join nodes as closing
+    left join states as closing
         on
             runs.fund = closing.fund
             and runs.last_node = closing.node_no
-    where opening.next_usable_no <= closing.previous_usable_no
 )
 
 select
@@ -40,15 +51,16 @@ select
     first_absent.as_of_date as first_absent
 from shown
 inner join {{ ref('int_security_resolution') }} as resolution on shown.identity_key = resolution.identity_key
-inner join nodes as first_shown
+inner join {{ ref('int_holding_snapshot') }} as first_shown
     on
         shown.fund = first_shown.fund
-        and shown.first_no = first_shown.usable_no
-inner join nodes as last_shown
+        and shown.first_node = first_shown.node_no
+inner join {{ ref('int_holding_snapshot') }} as last_shown
     on
         shown.fund = last_shown.fund
-        and shown.last_no = last_shown.usable_no
-left join nodes as first_absent
+        and shown.last_node = last_shown.node_no
+left join {{ ref('int_holding_snapshot') }} as first_absent
     on
         shown.fund = first_absent.fund
-        and shown.last_no + 1 = first_absent.usable_no
+        and shown.absent_node = first_absent.node_no
+where shown.first_node <= shown.last_node

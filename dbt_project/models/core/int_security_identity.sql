@@ -1,10 +1,40 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
+{{
+    config(
+        schema='intermediate',
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['fund', 'identity_key'],
+        on_schema_change='fail',
+        contract={'enforced': false}
+    )
+}}
+{% set grows = is_incremental() %}
 
--- The only pass over all lines: what comes after works on some ten thousand rows.
-with lines as (
+-- The only pass over all lines: what comes after works on some ten thousand rows. Of files newer than all before them
+-- only the lines are read, and the identities they show are carried on.
+with bases as (
+    select
+        fund,
+        max(node_no) as through_node,
+        {{ basis_of() }} as basis
+    from {{ ref('int_holding_snapshot') }}
+    group by fund
+),
+
+files as (
+    select snapshots.*
+    from {{ ref('int_holding_snapshot') }} as snapshots
+    {% if grows %}
+        left join (select fund, max(through_node) as through_node from {{ this }} group by fund) as known
+            on snapshots.fund = known.fund
+        where snapshots.node_no > coalesce(known.through_node, 0)
+    {% endif %}
+),
+
+lines as (
     select
         lines.fund,
-        lines.index_code,
+        snapshots.index_code,
         lines.identity_key,
         lines.security_ticker,
         lines.ticker,
@@ -25,7 +55,7 @@ with lines as (
         ) as sighting,
         lines.shares > 0 and lines.price_usd > 0 as is_priced
     from {{ ref('int_holding_line') }} as lines
-    inner join {{ ref('int_holding_snapshot') }} as snapshots
+    inner join files as snapshots
         on
             lines.vendor = snapshots.vendor
             and lines.fund = snapshots.fund
@@ -34,7 +64,7 @@ with lines as (
     where lines.is_constituent
 ),
 
-identities as (
+seen as (
     select
         fund,
         identity_key,
@@ -55,10 +85,69 @@ identities as (
         max_by(sighting, recency) filter (where is_priced) as last_priced
     from lines
     group by fund, identity_key
+),
+
+identities as (
+    {% if grows %}
+        select
+            seen.fund,
+            seen.identity_key,
+            seen.index_code,
+            seen.security_ticker,
+            seen.ticker,
+            coalesce(seen.name, known.name) as name,
+            seen.cusip,
+            seen.isin,
+            seen.sedol,
+            coalesce(seen.sector, known.sector) as sector,
+            least(known.first_seen, seen.first_seen) as first_seen,
+            greatest(known.last_seen, seen.last_seen) as last_seen,
+            case
+                when known.identity_key is null then seen.nodes
+                else list_concat(
+                    coalesce(known.nodes, cast(range(known.first_node, known.last_node + 1) as integer[])), seen.nodes
+                )
+            end as nodes,
+            case
+                when known.identity_key is null then seen.first_sighting
+                else struct_pack(
+                    as_of_date := known.first_seen,
+                    weight_pct := known.first_weight_pct,
+                    shares := cast(null as double),
+                    price_usd := cast(null as double)
+                )
+            end as first_sighting,
+            seen.last_sighting,
+            case
+                when known.first_priced_date is null then seen.first_priced
+                else struct_pack(
+                    as_of_date := known.first_priced_date,
+                    weight_pct := cast(null as double),
+                    shares := known.first_shares,
+                    price_usd := known.first_price_usd
+                )
+            end as first_priced,
+            coalesce(
+                seen.last_priced,
+                struct_pack(
+                    as_of_date := known.last_priced_date,
+                    weight_pct := cast(null as double),
+                    shares := known.last_shares,
+                    price_usd := known.last_price_usd
+                )
+            ) as last_priced
+        from seen
+        left join {{ this }} as known
+            on
+                seen.fund = known.fund
+                and seen.identity_key = known.identity_key
+    {% else %}
+        select * from seen
+    {% endif %}
 )
 
 select
-    fund,
+    identities.fund,
     index_code,
     identity_key,
     security_ticker,
@@ -82,5 +171,9 @@ select
     struct_extract(first_priced, 'price_usd') as first_price_usd,
     struct_extract(last_priced, 'as_of_date') as last_priced_date,
     struct_extract(last_priced, 'shares') as last_shares,
-    struct_extract(last_priced, 'price_usd') as last_price_usd
+    struct_extract(last_priced, 'price_usd') as last_price_usd,
+    bases.through_node,
+    bases.basis,
+    '{{ logic_of("int_security_identity") }}' as logic
 from identities
+inner join bases on identities.fund = bases.fund

@@ -29,12 +29,7 @@ renamed as (
         available_at,
         is_availability_assumed,
         payload_sha256,
-        request_id,
-        -- an answer is stored whole: all lines of one ingest_seq belong together
-        dense_rank() over (
-            partition by vendor, fund, as_of_date
-            order by fetched_at desc, ingest_seq desc
-        ) as revision_rank
+        request_id
     from source
     where fetched_at <= {{ now_at() }}
 )

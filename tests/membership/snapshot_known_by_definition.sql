@@ -3,10 +3,11 @@
 -- Each node as it stood at each moment something was learnt: known or not, newest version or not, fit to be compared
 -- or not. The verdict looks at neighbours in as-of order, so it does not depend on the order files arrived in.
 with moments as (
-    select distinct
-        fund,
-        known_moment
-    from {{ ref('int_holding_snapshot') }}
+    select
+        funds.fund,
+        moments.known_moment
+    from (select distinct fund from {{ ref('int_holding_snapshot') }}) as funds
+    cross join (select distinct known_moment from {{ ref('int_holding_snapshot') }}) as moments
 ),
 
 nodes as (

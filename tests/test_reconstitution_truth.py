@@ -1,0 +1,339 @@
+"""Membership and its changes against what was injected into the sandbox market, over two and a half years of files."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from functools import cache
+from itertools import pairwise
+
+import duckdb
+import pandas as pd
+import pytest
+
+from orchestration.sandbox.companies import FIRST_FILE, company_history, shares_at
+from orchestration.sandbox.holdings import _is_sampled
+from orchestration.sandbox.membership import BITS
+from orchestration.sandbox.streams import DEFAULT_SEED as SEED
+from orchestration.sandbox.timeline import timeline
+from orchestration.sandbox.truth import truth
+from tests.conftest import SandboxDirectory
+
+TODAY, LAST = "2026-11-20", dt.date(2026, 11, 19)
+BETWEEN = "between"
+GONE = "DELETE_ACQUIRED_OR_DELISTED"
+# the truth names a move between R1000 and R2000 from either index
+NAMES = {"MIGRATE_DOWN_TO_R2000": "MIGRATE_DOWN_FROM_R1000", "MIGRATE_UP_FROM_R2000": "MIGRATE_UP_TO_R1000"}
+WHY = {
+    "acquisition": GONE,
+    "delisting": GONE,
+    "ipo": "ADD_IPO",
+    "spin_off": "ADD_SPINOFF",
+    "fast_entry": "ADD_FAST_ENTRY",
+}
+
+
+@pytest.fixture(scope="module")
+def con(tmp_path_factory):
+    """The served database of the range `make run` covers in holdings, from fewer prices."""
+    directory = SandboxDirectory(tmp_path_factory.mktemp("history"), holdings_start=FIRST_FILE.isoformat())
+    directory.run(TODAY)
+    with duckdb.connect(str(directory.data / "smallcap.duckdb"), read_only=True) as connection:
+        connection.execute("set TimeZone = 'America/New_York'")
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def company_of(con) -> dict[str, int]:
+    """Company by security: the CUSIPs a company had belong to one security, and to no other company's."""
+    history = company_history(SEED, timeline().at(LAST))
+    owner = {history.identities[number].cusip: company for company, number in enumerate(history.first_identity)}
+    owner |= {history.identities[number].cusip: company for _, company, number in history.identity_changes}
+    shown = con.execute("select distinct security_id, cusip from fct_holding where security_id is not null").fetchall()
+    companies: dict[str, int] = {}
+    for security, cusip in shown:
+        assert companies.setdefault(security, owner[cusip]) == owner[cusip], cusip
+    assert max(Counter(companies.values()).values()) == 1
+    return companies
+
+
+@pytest.fixture(scope="module")
+def found(con, company_of) -> pd.DataFrame:
+    changes = con.execute("from mart_reconstitution_change").df()
+    changes["company"] = changes["security_id"].map(company_of)
+    is_event = changes["event_id"].str.startswith("RUSSELL-") & (changes["change_type"] != GONE)
+    changes["event"] = changes["event_id"].where(is_event, BETWEEN)
+    return changes
+
+
+@cache
+def injected() -> dict[tuple[str, str, int, str], object]:
+    """What happened after the first file: index, event, company and type; with the session of what came between.
+
+    Of a Microcap member only a sampled one is in a file, so the others' moves to and from there are additions and
+    deletions for whoever reads files. Files hold no listing dates: a recent listing added at a reconstitution is new.
+    """
+    tables = truth(SEED, LAST)
+    events = tables.reconstitution
+    small = {
+        (row.event_id, row.company): row.change_type for row in events[events["index_code"] == "R2000"].itertuples()
+    }
+    rows: dict[tuple[str, str, int, str], object] = {}
+    for row in events.itertuples():
+        kind = NAMES.get(row.change_type, row.change_type)
+        if kind in ("ADD_IPO", "ADD_SPINOFF"):
+            kind = "ADD_NEW"
+        is_sampled = _is_sampled("RMICRO", row.company)
+        if row.index_code == "RMICRO":
+            if not is_sampled:
+                continue
+            other = small.get((row.event_id, row.company))
+            if (kind, other) in (("ADD_NEW", "MIGRATE_DOWN_TO_MICRO"), ("DELETE", "MIGRATE_UP_FROM_MICRO")):
+                kind = other
+        elif kind.endswith("_MICRO") and not is_sampled:
+            kind = "ADD_NEW" if "UP" in kind else "DELETE"
+        rows[row.index_code, row.event_id, row.company, kind] = row.effective_date
+    for row in tables.between.itertuples():
+        if row.session_date <= FIRST_FILE or (row.index_code == "RMICRO" and not _is_sampled("RMICRO", row.company)):
+            continue
+        kind = WHY.get(row.why) or ("ADD_NEW" if row.change == "add" else "DELETE")
+        rows[row.index_code, BETWEEN, row.company, kind] = row.session_date
+    return rows
+
+
+@cache
+def reshuffled() -> set[dt.date]:
+    return {change.effective_date for change in truth(SEED, LAST).reconstitution.itertuples()}
+
+
+def gap_around(con, index_code: str, day: dt.date) -> tuple[dt.date, dt.date]:
+    """The last file of an index before a session and the first on or after it."""
+    before, after = con.execute(
+        """
+        select max(as_of_date) filter (as_of_date < $1), min(as_of_date) filter (as_of_date >= $1)
+        from (select distinct fund, as_of_date from fct_holding)
+        inner join (select symbol as fund, index_code from dim_instrument) using (fund)
+        where index_code = $2
+        """,
+        [day, index_code],
+    ).fetchone()
+    return before, after
+
+
+def test_every_event_is_found_with_its_type_and_none_is_invented(con, found):
+    wanted = injected()
+    got = {(row.index_code, row.event, row.company, row.change_type) for row in found.itertuples()}
+    missed, invented = wanted.keys() - got, got - wanted.keys()
+    unseen: Counter[str] = Counter()
+    for index_code, event, company, kind in sorted(missed):
+        day = wanted[index_code, event, company, kind]
+        before, after = gap_around(con, index_code, day)
+        same = {row for row in invented if row[0] == index_code and row[2] == company}
+        if kind == "ADD_SPINOFF" and (after - before).days > 5:
+            # A month of price moves hides a parent's fall. The child is an addition of its quarter.
+            answer = {(index_code, BETWEEN, company, "ADD_NEW"), (index_code, BETWEEN, company, "ADD_IPO")} & same
+            assert len(answer) == 1, (index_code, company)
+            unseen["spin-off between distant files"] += 1
+        elif kind == "ADD_SPINOFF" and day in reshuffled():
+            # hundreds of names are new in that file and dozens of prices fell by the value of one of them
+            answer = {row for row in same if row[1].startswith("RUSSELL-") and row[3] == "ADD_NEW"}
+            assert len(answer) == 1, (index_code, company)
+            unseen["spin-off on a reconstitution's Friday"] += 1
+        elif shown_files(con, index_code, company) == 1:
+            # bought on the first session after the Friday it was added on
+            answer = set()
+            unseen["in one file only"] += 1
+        elif event != BETWEEN and kind == "DELETE" and (index_code, BETWEEN, company, GONE) in same:
+            # its price stood still and it was in no fund from that Friday on: deleted while a takeover was under way
+            answer = {(index_code, BETWEEN, company, GONE)}
+            unseen["deleted at the price of a takeover"] += 1
+        else:
+            pytest.fail(f"missed {index_code} {event} {company} {kind} {day}, got {same}")
+        invented -= answer
+    assert not invented
+    print(f"{len(wanted)} events, {len(got)} changes, not told apart: {dict(unseen)}")
+    assert len(wanted) > 5000
+    assert sum(unseen.values()) < 0.012 * len(wanted)
+    assert unseen["in one file only"] <= 6
+    assert unseen["deleted at the price of a takeover"] <= 3
+
+
+def shown_files(con, index_code: str, company: int) -> int:
+    """How many files showed the line of a company whose stay is brief."""
+    history = company_history(SEED, timeline().at(LAST))
+    numbers = [history.first_identity[company]] + [n for _, who, n in history.identity_changes if who == company]
+    cusips = [history.identities[number].cusip for number in numbers]
+    rows = con.execute(
+        """
+        select count(distinct h.as_of_date)
+        from fct_holding as h
+        inner join dim_instrument as i on h.fund = i.symbol
+        inner join fct_index_membership as m on h.security_id = m.security_id and i.index_code = m.index_code
+        where
+            i.index_code = ? and list_contains(?, h.cusip) and m.is_brief
+            and h.as_of_date between m.first_seen and m.last_seen
+        """,
+        [index_code, cusips],
+    ).fetchone()
+    return rows[0]
+
+
+def test_takeovers_near_a_reconstitution_are_in_its_window_and_apart(con, found):
+    """From the Friday to 20 sessions after it they carry the event; before and after, the quarter."""
+    gone = found[(found["change_type"] == GONE) & (found["index_code"] != "SP500")]
+    inside = gone[gone["event_id"].str.startswith("RUSSELL-")]
+    assert len(inside) >= 5
+    sessions = dict(con.execute("select session_date, session_index from dim_session").fetchall())
+    events = con.execute(
+        "select event_id, event_date from fct_market_event where event_type = 'RUSSELL_RECONSTITUTION'"
+    ).fetchall()
+    fridays = {event: sessions[day] for event, day in events if day in sessions}
+    for row in gone.itertuples():
+        at = sessions[row.change_date.date()]
+        near = [event for event, friday in fridays.items() if friday <= at <= friday + 20]
+        quarter = f"{row.index_code}-{row.change_date.year}Q{row.change_date.quarter}-INTRA"
+        assert [row.event_id] == (near or [quarter]), row
+    summary = con.execute(
+        "select event_id, index_code, acquired_or_delisted from mart_reconstitution_summary"
+    ).fetchall()
+    for event, index_code, count in summary:
+        assert count == ((inside["event_id"] == event) & (inside["index_code"] == index_code)).sum()
+
+
+def test_deletions_are_dated_to_the_event_with_the_last_file_beside(con, found):
+    rows = truth(SEED, LAST).reconstitution
+    last_seen = {
+        (row.index_code, row.event_id, row.company): row.last_seen
+        for row in rows.itertuples()
+        if row.last_seen is not None and pd.notna(row.last_seen)
+    }
+    files = {day for (day,) in con.execute("select distinct as_of_date from fct_holding where fund = 'IWM'").fetchall()}
+    late = 0
+    deleted = found[
+        (found["event"] != BETWEEN) & (found["direction"] == "deletion") & (found["index_code"] != "RMICRO")
+    ]
+    first_session = dict(con.execute(
+        "select event_id, first_session from fct_market_event where event_type = 'RUSSELL_RECONSTITUTION'"
+    ).fetchall())  # fmt: skip
+    for row in deleted.itertuples():
+        assert row.change_date.date() == first_session[row.event_id]
+        expected = last_seen[row.index_code, row.event_id, row.company]
+        shown = row.last_seen_before.date()
+        # a company can vanish before the fund has sold it
+        assert shown <= expected or expected not in files
+        late += shown > row.change_date.date()
+    assert late > 100
+
+
+@pytest.mark.parametrize("index_code", ["R1000", "R2000", "R3000", "SP500"])
+def test_membership_is_the_injected_one_on_every_file_date(con, company_of, index_code):
+    """Precision and recall on each session with a file: what happened on that session or since the file before is read
+    from it, so a member is right if it was one at either file."""
+    history = company_history(SEED, timeline().at(LAST))
+    days = [day for (day,) in con.execute(
+        "select distinct as_of_date from fct_holding "
+        "where fund = (select symbol from dim_instrument where index_code = ?) order by 1", [index_code]
+    ).fetchall()]  # fmt: skip
+    stays = con.execute(
+        "select security_id, valid_from, valid_to from fct_index_membership where index_code = ? and not is_brief",
+        [index_code],
+    ).fetchall()
+    stays = [(company_of[security], first, last) for security, first, last in stays]
+
+    def members(day: dt.date) -> set[int]:
+        session = timeline().at(day)
+        block = history.block(session)
+        return {n for n, bits in enumerate(block.bits[session - block.first].tolist()) if bits & BITS[index_code]}
+
+    worst = (1.0, 1.0)
+    for before, day in pairwise(days):
+        # the new book holds from the session after the Friday
+        if before in reshuffled() or day in reshuffled():
+            continue
+        here = {company for company, first, last in stays if first <= day and (last is None or last > day)}
+        now, then = members(day), members(before)
+        precision = len(here & (now | then)) / len(here)
+        recall = len(here & now & then) / len(now & then)
+        worst = min(worst[0], precision), min(worst[1], recall)
+    print(index_code, "worst precision and recall", worst)
+    assert worst[0] >= 0.999
+    assert worst[1] >= 0.999
+
+
+def test_nothing_but_shares_is_ever_a_member(con):
+    odd = con.execute(
+        r"""
+        select distinct ticker, name from fct_index_membership
+        where
+            regexp_matches(upper(name), '\b(CVR|ESCROW|WARRANTS?|PRVT|VESTING|CASH|EMINI|MARGIN|TREASURY)\b')
+            or regexp_matches(ticker, '^(RTY|ES)[HMUZ]\d$') or ticker in ('XTSLA', 'USD', 'CAD', 'MARGIN_USD', '-')
+        """
+    ).fetchall()
+    assert odd == []
+
+
+def test_the_matrix_counts_each_member_once_and_agrees_with_the_changes(con):
+    matrix = con.execute("from mart_migration_matrix").df()
+    assert set(matrix["event_id"]) == {"RUSSELL-2024-06", "RUSSELL-2025-06", "RUSSELL-2026-06"}
+    assert not ((matrix["tier_before"] == "NONE") & (matrix["tier_after"] == "NONE")).any()
+    for event, tiers in matrix.groupby("event_id"):
+        up = tiers[(tiers["tier_before"] == "R2000") & (tiers["tier_after"] == "R1000")]["names"].sum()
+        down = tiers[(tiers["tier_before"] == "R1000") & (tiers["tier_after"] == "R2000")]["names"].sum()
+        wanted = [
+            con.execute(
+                "select count(*) from mart_reconstitution_change where event_id = ? and index_code = 'R2000' "
+                "and change_type = ?", [event, kind]
+            ).fetchone()[0]
+            for kind in ("MIGRATE_UP_TO_R1000", "MIGRATE_DOWN_FROM_R1000")
+        ]  # fmt: skip
+        assert [up, down] == wanted
+        # all of the fund's constituents but those it sells are in it
+        assert 97 < tiers[tiers["tier_before"] == "R1000"]["weight_pct"].sum() < 100.01
+
+
+@pytest.mark.parametrize(("index_code", "fund"), [("R2000", "IWM"), ("R1000", "IWB"), ("RMICRO", "IWC")])
+def test_turnover_against_weights_drifted_by_the_companies_values(con, company_of, index_code, fund):
+    """Market values come from the simulation and not from the files; they see no splits."""
+    history = company_history(SEED, timeline().at(LAST))
+
+    def value(company: int, day: dt.date) -> float:
+        session = timeline().at(day)
+        block = history.block(session)
+        row = block.cents[session - block.first]
+        return float(row[company]) * shares_at(history, session)[company] if company < len(row) else 0.0
+
+    rows = con.execute("from mart_reconstitution_summary where index_code = ?", [index_code]).df()
+    assert list(rows["event_id"].sort_values()) == ["RUSSELL-2024-06", "RUSSELL-2025-06", "RUSSELL-2026-06"]
+    for row in rows.itertuples():
+        days = row.before_date.date(), row.after_date.date()
+        before, after = (
+            {
+                company_of[security]: weight
+                for security, weight in con.execute(
+                    "select security_id, weight_pct from fct_holding "
+                    "where fund = ? and as_of_date = ? and is_constituent",
+                    [fund, day],
+                ).fetchall()
+            }
+            for day in days
+        )
+        growth = {company: value(company, days[1]) / value(company, days[0]) for company in before}
+        listed = [company for company in before if growth[company] > 0]
+        mean = sum(before[c] * growth[c] for c in listed) / sum(before[c] for c in listed)
+        drifted = {c: before[c] * (growth[c] / mean if growth[c] > 0 else 1) for c in before}
+        both = before.keys() | after.keys()
+        assert row.is_drift_adjusted
+        assert row.one_way_turnover_simple_pct == pytest.approx(
+            0.5 * sum(abs(after.get(c, 0) - before.get(c, 0)) for c in both), abs=1e-6
+        )
+        # lines the fund sold at once have no price in its next file; most have one in another fund's
+        assert row.one_way_turnover_pct == pytest.approx(
+            0.5 * sum(abs(after.get(c, 0) - drifted.get(c, 0)) for c in both), abs=0.02
+        )
+        assert abs(row.one_way_turnover_pct - row.one_way_turnover_simple_pct) > 1e-4
+        totals = sum(before.values()), sum(after.values())
+        assert row.active_share_pct == pytest.approx(
+            50 * sum(abs(after.get(c, 0) / totals[1] - before.get(c, 0) / totals[0]) for c in both), abs=1e-6
+        )
+        assert row.weight_added_pct > 0
+        assert row.weight_deleted_pct > 0
