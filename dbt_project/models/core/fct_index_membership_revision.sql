@@ -152,6 +152,13 @@ sellings as (
     group by nodes.index_code, nodes.node_no
 ),
 
+securities as (
+    select distinct
+        index_code,
+        security_id
+    from {{ ref('int_security_run') }}
+),
+
 -- What is known of a security changes only when one of its runs opens or closes differently for the reader, ...
 run_changes as (
     select
@@ -203,7 +210,7 @@ elsewhere_dates as (
         elsewhere.index_code,
         absences.absent_date
     from absences
-    inner join (select distinct index_code, security_id from {{ ref('int_security_run') }}) as elsewhere
+    inner join securities as elsewhere
         on
             absences.security_id = elsewhere.security_id
             and absences.index_code <> elsewhere.index_code
@@ -220,7 +227,8 @@ elsewhere_moments as (
             elsewhere_dates.index_code = moments.index_code
             and elsewhere_dates.absent_date <= greatest(moments.newest_date, moments.earlier_newest_date)
             and elsewhere_dates.absent_date > least(
-                coalesce(moments.newest_date, date '0001-01-01'), coalesce(moments.earlier_newest_date, date '0001-01-01')
+                coalesce(moments.newest_date, date '0001-01-01'),
+                coalesce(moments.earlier_newest_date, date '0001-01-01')
             )
 ),
 
@@ -300,7 +308,7 @@ readings as (
         row_number() over by_moment as reading_no,
         lead(moments.known_moment) over by_moment as next_known_moment
     from changes
-    inner join (select distinct index_code, security_id from {{ ref('int_security_run') }}) as securities
+    inner join securities
         on changes.security_id = securities.security_id
     inner join moments
         on
@@ -503,7 +511,7 @@ explained as (
             endings.index_code = departures.index_code
             and endings.security_id = departures.security_id
             and endings.last_node = departures.last_node
-            and departures.known_at <= endings.known_moment
+            and endings.known_moment >= departures.known_at
 ),
 
 -- The stay is over when two snapshots are without it, or one is and something else says so: the other tier's fund shows
@@ -526,8 +534,8 @@ ended as (
             when events_since_previous = 0 and event_of_deletion > absent_index
                 -- out before the Friday: only what the fund sold or another fund took
                 then case when coalesce(is_sold, false) or is_elsewhere then event_of_deletion end
-            -- Held to the end at full size and then in no fund: bought, not deleted. Some funds sell on the session after
-            -- the Friday, and then prices that moved say that nobody bought the company.
+            -- Held to the end at full size and then in no fund: bought, not deleted. Some funds sell on the session
+            -- after the Friday, and then prices that moved say that nobody bought the company.
             when
                 events_since_previous = 0
                 and not is_gone
@@ -592,7 +600,7 @@ observed as (
             ended.index_code = arrivals.index_code
             and ended.security_id = arrivals.security_id
             and ended.first_node = arrivals.first_node
-            and arrivals.known_at <= ended.known_moment
+            and ended.known_moment >= arrivals.known_at
 ),
 
 -- Why it began. A file with a reconstitution since the one before shows its additions; between two of them only

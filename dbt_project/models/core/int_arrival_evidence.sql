@@ -93,15 +93,13 @@ unread as (
             on
                 beginnings.index_code = bases.index_code
                 and beginnings.first_node = bases.first_node
-        left join (select distinct index_code, first_node, basis from {{ this }}) as known
+        anti join {{ this }} as known
             on
                 bases.index_code = known.index_code
                 and bases.first_node = known.first_node
                 and bases.basis = known.basis
     {% endif %}
-    where
-        beginnings.beginnings_in_file <= 60
-        {% if remembered %}and known.basis is null{% endif %}
+    where beginnings.beginnings_in_file <= 60
 ),
 
 -- with what lies between the two files, so that a line is compared with its nearest one whatever else is read

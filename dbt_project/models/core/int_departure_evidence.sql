@@ -71,13 +71,12 @@ unread as (
                 ends.index_code = bases.index_code
                 and ends.security_id = bases.security_id
                 and ends.last_node = bases.last_node
-        left join {{ this }} as known
+        anti join {{ this }} as known
             on
                 bases.index_code = known.index_code
                 and bases.security_id = known.security_id
                 and bases.last_node = known.last_node
                 and bases.basis = known.basis
-        where known.basis is null
     {% endif %}
 ),
 
@@ -152,8 +151,8 @@ judged as (
         security_id,
         last_node,
         known_at,
-        -- Both must have shrunk: shares alone fall in a reverse split, weight alone with the price. Without shares a weight
-        -- of two decimals says nothing below 0.01.
+        -- Both must have shrunk: shares alone fall in a reverse split, weight alone with the price. Without shares a
+        -- weight of two decimals says nothing below 0.01.
         case
             when shares_kept is not null then shares_kept < 0.75 and weight_kept < 0.75
             when largest_weight_pct >= 0.01 then weight_kept < 0.5

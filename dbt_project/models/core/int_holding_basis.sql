@@ -1,7 +1,6 @@
 {{ config(schema='intermediate', contract={'enforced': false}) }}
 
--- What evidence on runs rests on, as hashes of each file: what the files say is known once, so evidence whose hashes are
--- the same need not be read from the lines again.
+-- What evidence on runs rests on, as hashes of each file: where they are the same, the lines need not be read again.
 with files as (
     select
         fund,

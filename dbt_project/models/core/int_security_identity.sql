@@ -142,36 +142,36 @@ identities as (
                 seen.fund = known.fund
                 and seen.identity_key = known.identity_key
     {% else %}
-        select * from seen
+    select * from seen
     {% endif %}
 )
 
 select
     identities.fund,
-    index_code,
-    identity_key,
-    security_ticker,
-    ticker,
-    name,
-    cusip,
-    isin,
-    sedol,
-    sector,
-    first_seen,
-    last_seen,
-    nodes[1] as first_node,
-    nodes[-1] as last_node,
-    cast(len(nodes) as integer) as snapshots,
+    identities.index_code,
+    identities.identity_key,
+    identities.security_ticker,
+    identities.ticker,
+    identities.name,
+    identities.cusip,
+    identities.isin,
+    identities.sedol,
+    identities.sector,
+    identities.first_seen,
+    identities.last_seen,
+    identities.nodes[1] as first_node,
+    identities.nodes[-1] as last_node,
+    cast(len(identities.nodes) as integer) as snapshots,
     -- most identities are in every file from their first to their last
-    case when len(nodes) <= nodes[-1] - nodes[1] then nodes end as nodes,
-    struct_extract(first_sighting, 'weight_pct') as first_weight_pct,
-    struct_extract(last_sighting, 'weight_pct') as last_weight_pct,
-    struct_extract(first_priced, 'as_of_date') as first_priced_date,
-    struct_extract(first_priced, 'shares') as first_shares,
-    struct_extract(first_priced, 'price_usd') as first_price_usd,
-    struct_extract(last_priced, 'as_of_date') as last_priced_date,
-    struct_extract(last_priced, 'shares') as last_shares,
-    struct_extract(last_priced, 'price_usd') as last_price_usd,
+    case when len(identities.nodes) <= identities.nodes[-1] - identities.nodes[1] then identities.nodes end as nodes,
+    struct_extract(identities.first_sighting, 'weight_pct') as first_weight_pct,
+    struct_extract(identities.last_sighting, 'weight_pct') as last_weight_pct,
+    struct_extract(identities.first_priced, 'as_of_date') as first_priced_date,
+    struct_extract(identities.first_priced, 'shares') as first_shares,
+    struct_extract(identities.first_priced, 'price_usd') as first_price_usd,
+    struct_extract(identities.last_priced, 'as_of_date') as last_priced_date,
+    struct_extract(identities.last_priced, 'shares') as last_shares,
+    struct_extract(identities.last_priced, 'price_usd') as last_price_usd,
     bases.through_node,
     bases.basis,
     '{{ logic_of("int_security_identity") }}' as logic
