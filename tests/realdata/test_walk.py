@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from orchestration.calendars import nyse
+from tests.realdata.conftest import AGAIN, DAY_AFTER, DAY_BEFORE
 
 pytestmark = pytest.mark.realdata
 
@@ -245,14 +246,14 @@ def test_an_independent_computation_agrees_for_every_symbol_window_and_session(w
 
 
 def test_running_again_the_same_day_asks_nothing_adds_nothing_and_publishes_the_same(walk):
-    assert walk.releases[1] == walk.releases[2]
-    assert walk.files[1] == walk.files[2]
-    assert walk.requests[2] == 0
-    assert "unchanged" in walk.output[2]
+    assert walk.releases[AGAIN] == walk.releases[DAY_AFTER]
+    assert walk.files[AGAIN] == walk.files[DAY_AFTER]
+    assert walk.requests[AGAIN] == 0
+    assert "unchanged" in walk.output[AGAIN]
 
 
 def test_one_day_more_adds_exactly_that_days_knowledge(walk):
-    assert set(walk.files[0]) < set(walk.files[1])
+    assert set(walk.files[DAY_BEFORE]) < set(walk.files[DAY_AFTER])
     new = "fetched_at > timestamptz '2026-08-21 12:00:00-04:00'"
     bars = walk.raw("select symbol, session_date from {yahoo_bar} where " + new)
     assert set(bars["session_date"].astype(str).str[:10]) == {"2026-08-21"}
@@ -285,8 +286,8 @@ def test_one_day_more_adds_exactly_that_days_knowledge(walk):
 )
 def test_what_was_published_the_day_before_is_published_again(walk, table):
     lost = duckdb.sql(
-        f"select count(*) from (select * from {walk.exported(0, table)} "
-        f"except all select * from {walk.exported(1, table)})"
+        f"select count(*) from (select * from {walk.exported(DAY_BEFORE, table)} "
+        f"except all select * from {walk.exported(DAY_AFTER, table)})"
     ).fetchone()
     assert lost == (0,)
 
@@ -314,7 +315,7 @@ def test_sixteen_readers_saw_no_error_during_two_runs(walk):
 
 def test_status_says_what_is_there_and_what_failed(walk):
     text = walk.call("orchestration.cli.status", "2026-08-21").stdout
-    assert walk.releases[1] in text
+    assert walk.releases[AGAIN] in text
     assert "yahoo prices" in text
     assert "unknown_symbol" in text
     assert "CPIAUCNS" in text
