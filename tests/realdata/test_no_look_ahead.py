@@ -134,7 +134,9 @@ def test_a_release_is_what_a_later_one_says_was_known(walk, day, table):
     )
     listed = ", ".join(columns)
     later = (rule.now_from or places[table]).format(**fill)
-    con.execute(f"create table before as select {listed} from {walk.exported(number, table)} where {rule.then}".format(**fill))
+    con.execute(
+        f"create table before as select {listed} from {walk.exported(number, table)} where {rule.then}".format(**fill)
+    )
     con.execute(f"create table after as select {listed} from {later} where {rule.now}".format(**fill))
     keys = symbols(columns)
     split = " or ".join(f"{key} in (select symbol from splits)" for key in keys) or "false"
@@ -166,7 +168,9 @@ def assert_rebased(con, rule: Rule, primary_key: list[str], columns: list[str], 
         f"from (select * from before where {split}) as b full join (select * from after where {split}) as a on {on}"
     ).fetchone()
     assert both[0] == both[1] == both[2], both
-    kinds = dict(con.execute("select column_name, data_type from duckdb_columns() where table_name = 'before'").fetchall())
+    kinds = dict(
+        con.execute("select column_name, data_type from duckdb_columns() where table_name = 'before'").fetchall()
+    )
     for column in columns:
         factor = "1"
         if column in rule.per_share or column in rule.shares:
