@@ -25,5 +25,14 @@
 
 {# The New York date of a moment. #}
 {% macro new_york_date(moment) -%}
+    {{ return(adapter.dispatch('new_york_date', 'smallcap')(moment)) }}
+{%- endmacro %}
+
+{% macro duckdb__new_york_date(moment) -%}
     cast(timezone('America/New_York', {{ moment }}) as date)
+{%- endmacro %}
+
+{# Spark's moment shows the wall clock of the session's zone, from which the conversion starts. #}
+{% macro spark__new_york_date(moment) -%}
+    cast(convert_timezone('America/New_York', cast({{ moment }} as timestamp_ntz)) as date)
 {%- endmacro %}
