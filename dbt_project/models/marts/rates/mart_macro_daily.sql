@@ -13,22 +13,115 @@ with observations as (
         row_number() over (
             partition by series_id, available_at
             order by observation_date desc, realtime_start desc
-        ) as rank_at_once
+        ) as rank_at_once,
+        row_number() over (
+            partition by series_id, observation_date, available_at
+            order by realtime_start desc
+        ) as rank_in_period
     from {{ ref('fct_macro_observation') }}
 ),
 
--- What a reader holds as the newest figure, each time it changes. A revision of an older period is news about that
--- period and changes nothing here; of the figures that came out at one moment the newest period counts.
-news as (
+vintages as (
     select
         series_id,
         observation_date,
         value,
         available_at
     from observations
-    where
-        observation_date = newest_observation_date
-        and rank_at_once = 1
+    where rank_in_period = 1
+),
+
+-- What stood as the newest figure at some moment, the figures that came out at once in the order of their periods. A
+-- revision of an older period, or an older period that comes late, is news about that period and never the newest figure.
+in_order as (
+    select
+        series_id,
+        observation_date,
+        value,
+        available_at,
+        rank_at_once,
+        row_number() over (
+            partition by series_id
+            order by available_at asc, observation_date asc, realtime_start asc
+        ) as step
+    from observations
+    where observation_date = newest_observation_date
+),
+
+periods as (
+    select
+        series_id,
+        observation_date,
+        {%- for n in [1, 5, 21, 63] %}
+        lag(observation_date, {{ n }}) over (
+            partition by series_id
+            order by observation_date asc
+        ) as observation_date_{{ n }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from in_order
+    group by series_id, observation_date
+),
+
+-- The earlier figure is taken as it was known when the newer one came out.
+observation_changes as (
+    select
+        in_order.series_id,
+        in_order.observation_date,
+        in_order.available_at,
+        in_order.rank_at_once,
+        in_order.step,
+        in_order.value,
+        {%- for n in [1, 5, 21, 63] %}
+        case
+            when series.units = 'percent' then round(100 * (in_order.value - before_{{ n }}.value), 6)
+        end as change_obs_bp_{{ n }},
+        {%- endfor %}
+        lead(in_order.observation_date) over (
+            partition by in_order.series_id
+            order by in_order.step asc
+        ) as next_observation_date
+    from in_order
+    inner join {{ ref('dim_series') }} as series on in_order.series_id = series.series_id
+    inner join periods
+        on
+            in_order.series_id = periods.series_id
+            and in_order.observation_date = periods.observation_date
+    {%- for n in [1, 5, 21, 63] %}
+    asof left join vintages as before_{{ n }}
+        on
+            in_order.series_id = before_{{ n }}.series_id
+            and periods.observation_date_{{ n }} = before_{{ n }}.observation_date
+            and in_order.available_at >= before_{{ n }}.available_at
+    {%- endfor %}
+),
+
+-- Of the figures before, a change counts as it stood when the next period came out.
+last_changes as (
+    select
+        *,
+        max_by(observation_date, step) filter (
+            where next_observation_date > observation_date and change_obs_bp_1 <> 0
+        ) over steps_before as earlier_change_date,
+        max_by(change_obs_bp_1, step) filter (
+            where next_observation_date > observation_date and change_obs_bp_1 <> 0
+        ) over steps_before as earlier_change_bp
+    from observation_changes
+    window
+        steps_before as (
+            partition by series_id
+            order by step asc
+            rows between unbounded preceding and 1 preceding
+        )
+),
+
+-- What a reader holds as the newest figure, each time it changes: of the figures that came out at one moment the newest.
+news as (
+    select
+        *,
+        case when change_obs_bp_1 <> 0 then observation_date else earlier_change_date end as last_change_date,
+        case when change_obs_bp_1 <> 0 then change_obs_bp_1 else earlier_change_bp end as last_change_bp
+    from last_changes
+    where rank_at_once = 1
 ),
 
 sessions as (
@@ -53,12 +146,9 @@ series_sessions as (
 
 levels as (
     select
-        series_sessions.series_id,
         series_sessions.units,
         series_sessions.session_date,
-        news.value,
-        news.observation_date,
-        news.available_at
+        news.*
     from series_sessions
     asof inner join news
         on
@@ -79,10 +169,19 @@ select
         when units = 'percent' then round(100 * (value - lag(value, {{ n }}) over by_session), 6)
     end as change_bp_{{ n }},
     {%- endfor %}
+    {%- for n in [1, 5, 21, 63] %}
+    change_obs_bp_{{ n }},
+    {%- endfor %}
     case
         when units = 'percent' and count(value) over last_63_sessions = 63
             then round(100 * (value - min(value) over last_63_sessions), 6)
-    end as above_low_63_bp
+    end as above_low_63_bp,
+    case
+        when units = 'percent' and count(value) over last_252_sessions = 252
+            then round(100 * (value - min(value) over last_252_sessions), 6)
+    end as above_low_252_bp,
+    last_change_date,
+    last_change_bp
 from levels
 window
     by_session as (
@@ -93,4 +192,9 @@ window
         partition by series_id
         order by session_date asc
         rows between 62 preceding and current row
+    ),
+    last_252_sessions as (
+        partition by series_id
+        order by session_date asc
+        rows between 251 preceding and current row
     )
