@@ -45,6 +45,11 @@ def session_close(session: dt.date) -> dt.datetime:
     return nyse().session_close(session.isoformat()).to_pydatetime().astimezone(NEW_YORK)
 
 
+def session_open(session: dt.date) -> dt.datetime:
+    """Opening time of a session in New York."""
+    return nyse().session_open(session.isoformat()).to_pydatetime().astimezone(NEW_YORK)
+
+
 def sessions_between(first: dt.date, last: dt.date) -> list[dt.date]:
     """All sessions from first to last, both included; empty where first is after last."""
     if first > last:
@@ -77,6 +82,15 @@ def last_closed_session(now: dt.datetime) -> dt.date:
     moment = now.astimezone(NEW_YORK)
     session = session_on_or_before(moment.date())
     return session if session_close(session) + SETTLE <= moment else previous_session(session)
+
+
+def snapshot_session(now: dt.datetime) -> dt.date | None:
+    """The session that a vendor showing the present only describes at a moment.
+
+    The last closed one until the next opens; None while one trades or settles.
+    """
+    session = last_closed_session(now)
+    return session if now < session_open(next_session(session)) else None
 
 
 def months_between(first: dt.date, last: dt.date) -> list[dt.date]:

@@ -11,13 +11,26 @@ from orchestration.ingest.events import events
 from orchestration.ingest.ledger import nyse_sessions, request_ledger
 from orchestration.ingest.macro import macro
 from orchestration.ingest.prices import prices
+from orchestration.ingest.snapshots import fund_valuation, options
 from orchestration.publish.asset import release
 from orchestration.warehouse import DBT, warehouse
 
 # runs come every session at 17:30: over a long weekend four days apart, never five
 FRESH = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(days=5), warn_window=dt.timedelta(days=4, hours=6))
 
-ASSETS = [prices, macro, etf_shares, constituents, events, request_ledger, nyse_sessions, warehouse, release]
+ASSETS = [
+    prices,
+    macro,
+    etf_shares,
+    constituents,
+    events,
+    options,
+    fund_valuation,
+    request_ledger,
+    nyse_sessions,
+    warehouse,
+    release,
+]
 
 defs = dg.Definitions(
     assets=dg.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, FRESH), ASSETS),

@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.definitions import defs
 
-INGEST = {"prices", "macro", "etf_shares", "constituents", "events"}
+INGEST = {"prices", "macro", "etf_shares", "constituents", "events", "options", "fund_valuation"}
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,7 @@ def test_directories_built_on_different_days_agree_on_every_common_session(sandb
         ("mart_macro_daily", "true"),
         ("mart_etf_flow", "true"),
         ("fct_holding", "true"),
+        ("mart_valuation_gap", "is_proxy"),
     ):
         # known_at is when each directory was built
         with duckdb.connect(str(earlier.data / "smallcap.duckdb"), read_only=True) as con:

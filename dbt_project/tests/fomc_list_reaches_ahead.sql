@@ -1,6 +1,6 @@
 {{ config(severity='warn') }}
 
--- The list of FOMC meetings is typed by hand: warn when less than two months of it are left, and when it was not
+-- The list of FOMC meetings is typed by hand: fail when less than two months of it are left, and when it was not
 -- checked again by its own date.
 select max(decision_date) as last_decision_date
 from {{ ref('fomc_decision') }}

@@ -100,6 +100,11 @@ def window_to_ask(
     return (min(starts), last) if starts else None
 
 
+def is_snapshot_due(asked: Iterable[Asked], session: dt.date, now: dt.datetime) -> bool:
+    """Whether a snapshot of a session is to be asked for: not stored, and no answer that it is not there stands."""
+    return not any(a.window_end == session and (a.outcome == "ok" or a.is_answer_for(now)) for a in asked)
+
+
 def sessions_before(session: dt.date, count: int) -> dt.date:
     """The session `count` sessions before the last one on or before a date."""
     return shift_sessions(session_on_or_before(session), -count)

@@ -93,6 +93,47 @@ YAHOO_ACTION = RawTable(
     keeps_availability=True,
     basis_date="ex_date",
 )
+OPTION_QUOTE = RawTable(
+    "option_quote",
+    pa.schema(
+        [
+            ("underlying", pa.string()),
+            ("session_date", pa.date32()),  # the last closed session when the chain was asked for
+            ("contract_symbol", pa.string()),
+            ("expiry_date", pa.date32()),
+            ("side", pa.string()),  # call or put
+            ("strike", pa.float64()),
+            ("bid", pa.float64()),
+            ("ask", pa.float64()),
+            ("last_price", pa.float64()),
+            ("volume", pa.int64()),  # of the contract's last day of trading, which may lie before the session
+            ("open_interest", pa.int64()),  # as of the evening before the session
+            ("implied_vol", pa.float64()),  # a year, as a fraction; by Yahoo
+            ("last_trade_at", MOMENT),
+            ("in_the_money", pa.bool_()),
+            ("underlying_price", pa.float64()),
+            ("underlying_at", MOMENT),
+        ]
+    ),
+    key=("underlying", "session_date"),
+    # put against call compares nothing where half a chain is stored
+    is_snapshot=True,
+)
+FUND_VALUATION = RawTable(
+    "fund_valuation",
+    pa.schema(
+        [
+            ("symbol", pa.string()),
+            ("session_date", pa.date32()),  # the last closed session when Yahoo was asked
+            # as sent: Yahoo sends the inverse of each ratio, 0.04 for a price of 25 times earnings
+            ("price_to_earnings", pa.float64()),
+            ("price_to_book", pa.float64()),
+            ("price_to_sales", pa.float64()),
+            ("price_to_cashflow", pa.float64()),
+        ]
+    ),
+    key=("symbol", "session_date"),
+)
 FRED_OBSERVATION = RawTable(
     "fred_observation",
     pa.schema(
@@ -222,6 +263,8 @@ TABLES: dict[str, RawTable] = {
     for table in (
         YAHOO_BAR,
         YAHOO_ACTION,
+        OPTION_QUOTE,
+        FUND_VALUATION,
         FRED_OBSERVATION,
         FRED_RELEASE_DATE,
         FUND_DAY,

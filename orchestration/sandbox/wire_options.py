@@ -7,12 +7,15 @@ import math
 import re
 from typing import Any
 
+import pandas as pd
+
 from orchestration.sandbox.factors import factors
 from orchestration.sandbox.http import Request, Response, json_response
 from orchestration.sandbox.instruments import instruments
 from orchestration.sandbox.prices import bars
 from orchestration.sandbox.streams import share_of
 from orchestration.sandbox.timeline import Clock, timeline
+from orchestration.sandbox.wire_yahoo import refuse_without_crumb
 
 CHAIN = re.compile(r"/v7/finance/options/(\w+)")
 UNDERLYINGS = {"IWM": 1.3, "SPY": 1.0}  # volatility relative to the VIX
@@ -24,6 +27,9 @@ def answer(request: Request, clock: Clock, seed: int) -> Response | None:
     match = CHAIN.fullmatch(request.path)
     if match is None:
         return None
+    refused = refuse_without_crumb(request)
+    if refused:
+        return refused
     symbol = match.group(1).upper()
     place = clock.bars - 1 - timeline().first
     if symbol not in UNDERLYINGS or place < 0:
@@ -42,13 +48,17 @@ def answer(request: Request, clock: Clock, seed: int) -> Response | None:
     strikes = [float(round(spot * (1 + n / 100))) for n in STRIKES]
     strikes = sorted(set(strikes))
     years = max((expiry - session).days, 1) / 365
+    closes = timeline().closes[: place + timeline().first + 1]
     lists: dict[str, list[dict[str, Any]]] = {"calls": [], "puts": []}
     for strike in strikes:
         for side, name in ((1, "calls"), (-1, "puts")):
-            lists[name].append(_contract(seed, symbol, session, expiry, strike, side, spot, volatility, years))
+            lists[name].append(_contract(seed, symbol, closes, expiry, strike, side, spot, volatility, years))
     result = {
         "underlyingSymbol": symbol, "expirationDates": stamps, "strikes": strikes, "hasMiniOptions": False,
-        "quote": {"symbol": symbol, "longName": instruments()[symbol].name, "regularMarketPrice": spot},
+        "quote": {
+            "symbol": symbol, "quoteType": "ETF", "longName": instruments()[symbol].name, "marketState": "POST",
+            "regularMarketPrice": round(spot, 2), "regularMarketTime": int(closes[-1].timestamp()),
+        },
         "options": [{"expirationDate": int(wanted), "hasMiniOptions": False, **lists}],
     }  # fmt: skip
     return json_response({"optionChain": {"result": [result], "error": None}})
@@ -67,7 +77,7 @@ def _stamp(day: dt.date) -> int:
 def _contract(
     seed: int,
     symbol: str,
-    session: dt.date,
+    closes: pd.DatetimeIndex,
     expiry: dt.date,
     strike: float,
     side: int,
@@ -86,13 +96,22 @@ def _contract(
     luck = share_of(f"option/{seed}/{code}")
     near = math.exp(-8 * abs(math.log(strike / spot)))
     interest = int(60_000 * near * (1.7 if side < 0 else 1.0) * (0.3 + luck))
-    traded = int(interest * 0.5 * share_of(f"option/{seed}/{code}/{session}"))
-    return {
-        "contractSymbol": code, "strike": strike, "currency": "USD", "lastPrice": round(fair, 2),
-        "volume": traded, "openInterest": interest, "bid": round(max(fair * 0.99, 0.0), 2),
-        "ask": round(fair * 1.01 + 0.01, 2), "contractSize": "REGULAR", "expiration": _stamp(expiry),
-        "impliedVolatility": round(implied, 6), "inTheMoney": side * (spot - strike) > 0,
+    out = {
+        "contractSymbol": code, "strike": strike, "currency": "USD", "lastPrice": round(fair, 2), "change": 0.0,
+        "percentChange": 0.0, "openInterest": interest,
+        "bid": round(max(fair * 0.99 - 0.006, 0.0), 2), "ask": round(fair * 1.01 + 0.01, 2),
+        "contractSize": "REGULAR", "expiration": _stamp(expiry), "impliedVolatility": round(implied, 6),
+        "inTheMoney": side * (spot - strike) > 0,
     }  # fmt: skip
+    # a contract far from the price may rest for days: it shows the volume of the day it last traded on
+    for ago in range(min(4, len(closes))):
+        draw = share_of(f"option/{seed}/{code}/{closes[-1 - ago]:%Y-%m-%d}")
+        traded = int(interest * 0.5 * draw)
+        if draw > 0.4 * (1 - near) and traded:
+            moment = closes[-1 - ago] - pd.Timedelta(minutes=1 + int(300 * draw))
+            return out | {"volume": traded, "lastTradeDate": int(moment.timestamp())}
+    # one that has not traded at all shows neither
+    return out
 
 
 def _normal(x: float) -> float:

@@ -11,11 +11,13 @@ import numpy as np
 from orchestration.sandbox.http import Request, Response, json_response, page
 from orchestration.sandbox.instruments import Instrument, instruments
 from orchestration.sandbox.prices import Bars, bars
+from orchestration.sandbox.streams import share_of
 from orchestration.sandbox.timeline import Clock, timeline
 
 CHART = "/v8/finance/chart/"
 SUMMARY = "/v10/finance/quoteSummary/"
 RANGES = {"1d": 1, "5d": 5, "1mo": 21, "3mo": 63, "6mo": 126, "1y": 252, "2y": 504, "5y": 1260, "10y": 2520}
+CRUMB = "sandboxCrumb"
 COOKIE = "A3=d=SYNTHETIC&S=SANDBOX; Path=/; Max-Age=31557600; HttpOnly"
 
 
@@ -26,19 +28,27 @@ def answer(request: Request, clock: Clock, seed: int) -> Response | None:
         response = page(404, "Synthetic")
         return Response(404, response.body, response.content_type, {"Set-Cookie": COOKIE})
     if path == "/v1/test/getcrumb":
-        return Response(200, b"sandboxCrumb", "text/plain;charset=utf-8")
+        return Response(200, CRUMB.encode(), "text/plain;charset=utf-8")
     if path.startswith(CHART):
         return _chart(request, path.removeprefix(CHART).upper(), clock, seed)
     if path.startswith(SUMMARY):
-        return _summary(path.removeprefix(SUMMARY).upper())
+        return refuse_without_crumb(request) or _summary(path.removeprefix(SUMMARY).upper(), request, clock, seed)
     return None
+
+
+def refuse_without_crumb(request: Request) -> Response | None:
+    """Everything but the chart is for those who fetched a crumb."""
+    if request.query.get("crumb") == CRUMB:
+        return None
+    error = {"code": "Unauthorized", "description": "Invalid Crumb"}
+    return json_response({"finance": {"result": None, "error": error}}, 401)
 
 
 def _failed(status: int, code: str, text: str) -> Response:
     return json_response({"chart": {"result": None, "error": {"code": code, "description": text}}}, status)
 
 
-def _summary(symbol: str) -> Response:
+def _summary(symbol: str, request: Request, clock: Clock, seed: int) -> Response:
     item = instruments().get(symbol)
     if item is None:
         error = {"code": "Not Found", "description": f"Quote not found for symbol: {symbol}"}
@@ -47,7 +57,25 @@ def _summary(symbol: str) -> Response:
         "exchange": _venue(item)[0], "quoteType": _type(item), "symbol": symbol, "underlyingSymbol": symbol,
         "shortName": item.name, "longName": item.name, "timeZoneFullName": _venue(item)[2], "maxAge": 1,
     }  # fmt: skip
-    return json_response({"quoteSummary": {"result": [{"quoteType": quote}], "error": None}})
+    modules: dict[str, Any] = {"quoteType": quote}
+    wanted = request.query.get("modules", "").split(",")
+    if _type(item) == "ETF":
+        available = {
+            "summaryProfile": {"longBusinessSummary": f"{item.name}, a synthetic fund.", "maxAge": 86_400},
+            "topHoldings": _held(symbol, clock, seed),
+            "fundProfile": {"family": "Synthetic", "categoryName": None, "legalType": "Exchange Traded Fund"},
+        }
+        modules |= {name: module for name, module in available.items() if name in wanted}
+    return json_response({"quoteSummary": {"result": [modules], "error": None}})
+
+
+def _held(symbol: str, clock: Clock, seed: int) -> dict[str, Any]:
+    """Valuation of a fund's stocks, renewed by the month; Yahoo sends the inverse of each ratio."""
+    names = {"priceToEarnings": 18.0, "priceToBook": 2.6, "priceToSales": 1.7, "priceToCashflow": 11.0}
+    style = {"IVW": 1.6, "IWO": 1.4, "QQQ": 1.6, "IWN": 0.65}.get(symbol, 1.0)
+    moved = {name: 0.9 + 0.2 * share_of(f"valuation/{seed}/{symbol}/{name}/{clock.today:%Y-%m}") for name in names}
+    ratios = {name: round(1 / (usual * style * moved[name]), 5) for name, usual in names.items()}
+    return {"maxAge": 1, "stockPosition": 0.998, "cashPosition": 0.002, "holdings": [], "equityHoldings": ratios}
 
 
 def _type(item: Instrument) -> str:

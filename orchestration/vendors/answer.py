@@ -65,7 +65,7 @@ class Answer:
 
     Attributes:
         vendor: Who was asked.
-        dataset: prices, macro, events, etf_shares or constituents.
+        dataset: prices, options, fund_valuation, macro, events, etf_shares or constituents.
         key: Symbol, series, fund or release asked for.
         window_start: First date asked for.
         window_end: Last date asked for.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-Kind = Literal["text", "date", "float", "int"]
+Kind = Literal["text", "date", "float", "int", "flag", "moment"]
 
 COLUMNS: dict[str, dict[str, Kind]] = {
     "yahoo_bar": {
@@ -28,6 +28,32 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "action_type": "text",
         "value": "float",
         "split_basis_date": "date",
+    },
+    "option_quote": {
+        "underlying": "text",
+        "session_date": "date",
+        "contract_symbol": "text",
+        "expiry_date": "date",
+        "side": "text",
+        "strike": "float",
+        "bid": "float",
+        "ask": "float",
+        "last_price": "float",
+        "volume": "int",
+        "open_interest": "int",
+        "implied_vol": "float",
+        "last_trade_at": "moment",
+        "in_the_money": "flag",
+        "underlying_price": "float",
+        "underlying_at": "moment",
+    },
+    "fund_valuation": {
+        "symbol": "text",
+        "session_date": "date",
+        "price_to_earnings": "float",
+        "price_to_book": "float",
+        "price_to_sales": "float",
+        "price_to_cashflow": "float",
     },
     "fred_observation": {"series_id": "text", "observation_date": "date", "realtime_start": "date", "value": "float"},
     "fred_release_date": {"release_id": "int", "release_date": "date"},
@@ -126,5 +152,5 @@ def _series(values: list[Any] | np.ndarray, kind: Kind) -> pd.Series:
         return pd.Series([math.nan if value is None else float(value) for value in values], dtype="float64")
     if kind == "int":
         return pd.Series([pd.NA if value is None else value for value in values], dtype="Int64")
-    # objects keep datetime.date and None as they are
+    # objects keep dates, moments, flags and None as they are
     return pd.Series(values, dtype="object")

@@ -1,30 +1,26 @@
-"""Yahoo Finance daily bars, dividends and splits, through yfinance with failures read from the wire."""
+"""Yahoo Finance through yfinance, with failures read from the wire: daily bars and what goes with them, snapshots."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 import math
-import threading
 import warnings
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import yfinance as yf
-from curl_cffi import CurlOpt, requests
-from curl_cffi.requests.exceptions import ConnectionError as CurlConnectionError
-from curl_cffi.requests.exceptions import IncompleteRead, RequestException, Timeout
-from yfinance.data import YfData
-from yfinance.exceptions import YFException, YFRateLimitError
 
 from orchestration.calendars import sessions_between
 from orchestration.vendors.answer import Answer, Parsed, Question, Rejected, ask, jsonable
-from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire, is_web_page
+from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire
 from orchestration.vendors.tables import table
+from orchestration.vendors.yahoo_funds import fetch_fund_valuation
+from orchestration.vendors.yahoo_options import fetch_option_chain
+from orchestration.vendors.yahoo_session import YahooSession, is_number
 
 CHART_PATH = "/v8/finance/chart/"
 PRICES = ("open", "high", "low", "close")
@@ -40,12 +36,9 @@ OHLC_TOLERANCE = 1e-4
 # yfinance 1.7 calls pandas functions that pandas 4 will drop, once per request
 warnings.filterwarnings("ignore", category=pd.errors.Pandas4Warning, module=r"yfinance\.")
 
-# yfinance keeps session, cookie and crumb in one object per process.
-_YFINANCE = threading.Lock()
-
 
 class Yahoo:
-    """Daily history of one symbol at a time."""
+    """One symbol at a time: its daily history, its option chain, the valuation of a fund's holdings."""
 
     def __init__(self, connection: Connection, cache_dir: Path) -> None:
         """Open a session for one run.
@@ -57,7 +50,7 @@ class Yahoo:
         cache_dir.mkdir(parents=True, exist_ok=True)
         yf.set_tz_cache_location(str(cache_dir))
         self._transport = Transport(connection)
-        self._session = _ChartSession(self._transport)
+        self._session = YahooSession(self._transport)
 
     def history(self, symbol: str, first: dt.date, last: dt.date, basis: dt.date) -> Answer:
         """Ask for split-adjusted, dividend-unadjusted daily bars, and for dividends, splits and capital gains.
@@ -74,10 +67,36 @@ class Yahoo:
         question = Question("yahoo", "prices", symbol, first, last, "json")
         return ask(self._transport, question, lambda: self._history(symbol, first, last, basis))
 
+    def option_chain(self, symbol: str, session: dt.date) -> Answer:
+        """Ask for today's chain, all expiries up to HORIZON_DAYS ahead, one request each.
+
+        Args:
+            symbol: The underlying fund.
+            session: The session the chain must describe; a chain of another one is `stale`.
+
+        Returns:
+            Table option_quote, whole or not at all; prices in USD, null where Yahoo sends nothing.
+        """
+        question = Question("yahoo", "options", symbol, session, session, "json")
+        return ask(self._transport, question, lambda: fetch_option_chain(self._session, symbol, session))
+
+    def fund_valuation(self, symbol: str, session: dt.date) -> Answer:
+        """Ask for a fund's valuation ratios as Yahoo shows them today.
+
+        Args:
+            symbol: The fund.
+            session: The session the snapshot is filed under.
+
+        Returns:
+            Table fund_valuation; each number exactly as Yahoo sends it.
+        """
+        question = Question("yahoo", "fund_valuation", symbol, session, session, "json")
+        return ask(self._transport, question, lambda: fetch_fund_valuation(self._session, symbol, session))
+
     def _history(self, symbol: str, first: dt.date, last: dt.date, basis: dt.date) -> Parsed:
-        with _YFINANCE:
+        with self._session.asking(CHART_PATH, lambda reply, params: _judge(reply, symbol, probe="range" in params)):
             frame = self._fetch(symbol, first, last)
-            chart, payload = self._session.chart, self._session.payload
+            chart, payload = self._session.newest()
         if chart is None or chart.get("timestamp") is None:
             raise VendorError("malformed", "yfinance answered without asking for the chart")
         zone = ZoneInfo(chart["meta"]["exchangeTimezoneName"])
@@ -95,83 +114,15 @@ class Yahoo:
         return Parsed("ok", {"yahoo_bar": table("yahoo_bar", bars), "yahoo_action": actions}, rejected, payload)
 
     def _fetch(self, symbol: str, first: dt.date, last: dt.date) -> pd.DataFrame:
-        # without this a failure is answered from memory for the life of the process
-        YfData.cache_get.cache_clear()
-        yf.config.debug.hide_exceptions = False
-        self._session.expect(symbol)
-        try:
-            return yf.Ticker(symbol, session=self._session).history(
-                start=first.isoformat(),
-                end=(last + dt.timedelta(days=1)).isoformat(),
-                interval="1d",
-                auto_adjust=False,
-                actions=True,
-                keepna=True,
-                repair=False,
-            )
-        except YFRateLimitError:
-            raise VendorError("rate_limited", "Yahoo limits the rate of requests", 429) from None
-        except (YFException, LookupError, TypeError, ValueError) as error:
-            status = self._transport.trail.status
-            if status in (401, 403):
-                raise VendorError("blocked", f"HTTP {status}, also with a new crumb", status) from None
-            text = f"yfinance cannot read the chart: {type(error).__name__}: {error}"
-            raise VendorError("malformed", self._transport.connection.redact(text)[:300], status) from None
-
-
-class _ChartSession(requests.Session):
-    """A browser-like session that sends yfinance where we want, paced and retried, and judges each chart itself.
-
-    yfinance reports server errors and web pages as "possibly delisted"; here they stop it with a VendorError.
-    """
-
-    def __init__(self, transport: Transport) -> None:
-        # libcurl reads proxies from the environment by itself
-        options = {CurlOpt.NOPROXY: "*"} if transport.connection.is_local else {}
-        super().__init__(impersonate="chrome", curl_options=options)
-        self.transport = transport
-        self.expect("")
-
-    def expect(self, symbol: str) -> None:
-        """Forget the last chart; the next one must be of this symbol."""
-        self.symbol = symbol
-        self.chart: dict[str, Any] | None = None
-        self.payload: bytes | None = None
-
-    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
-        connection = self.transport.connection
-        local = connection.rebase(url)
-        kwargs["timeout"] = connection.timeout_seconds
-        send = super().request
-        if CHART_PATH not in urlsplit(url).path:
-            return self._ask_for_access(lambda: send(method, local, *args, **kwargs), url)
-        params = kwargs.get("params") or {}
-        target = connection.target(url, params)
-        answers: list[Any] = []
-
-        def once() -> Reply:
-            response = send(method, local, *args, **kwargs)
-            answers.append(response)
-            headers = {name.lower(): value for name, value in response.headers.items() if value is not None}
-            return Reply(response.status_code, headers, response.content, target)
-
-        reply = self.transport.send(target, once, RequestException, (CurlConnectionError, Timeout, IncompleteRead))
-        response = answers[-1]
-        consent = (urlsplit(response.url).hostname or "").endswith("consent.yahoo.com")
-        # yfinance gets a new crumb after a 401, and passes the consent page
-        if reply.status != 401 and not consent:
-            self.chart, self.payload = _judge(reply, self.symbol, probe="range" in params), reply.body
-        return response
-
-    def _ask_for_access(self, send: Any, url: str) -> Any:
-        """Cookie and crumb: one try, because the chart is served without them as well."""
-        self.transport.pace()
-        response = send()
-        bad = response.status_code != 200 or is_web_page(response.content) or len(response.content) > 64
-        if urlsplit(url).path.endswith("/getcrumb") and bad:
-            # yfinance would keep an error text as the crumb for the life of the process
-            raise CurlConnectionError("no crumb")
-        return response
+        return yf.Ticker(symbol, session=self._session).history(
+            start=first.isoformat(),
+            end=(last + dt.timedelta(days=1)).isoformat(),
+            interval="1d",
+            auto_adjust=False,
+            actions=True,
+            keepna=True,
+            repair=False,
+        )
 
 
 def _judge(reply: Reply, symbol: str, *, probe: bool) -> dict[str, Any]:
@@ -231,16 +182,12 @@ def _check_arrays(result: dict[str, Any], status: int) -> None:
         raise VendorError("malformed", f"chart columns missing or of another length: {', '.join(wrong)}", status)
     if not stamps:
         raise VendorError("empty", "no bars in the window", status)
-    odd = [name for name in (*PRICES, "volume") if not all(v is None or _is_number(v) for v in quote[name])]
-    if not all(_is_number(stamp) for stamp in stamps):
+    odd = [name for name in (*PRICES, "volume") if not all(v is None or is_number(v) for v in quote[name])]
+    if not all(is_number(stamp) for stamp in stamps):
         odd.append("timestamp")
     odd += [name for name, fields in EVENTS.items() if not _readable(result.get("events"), name, fields)]
     if odd:
         raise VendorError("malformed", f"not numbers: {', '.join(odd)}", status)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _readable(events: Any, name: str, fields: tuple[str, ...]) -> bool:
@@ -249,7 +196,7 @@ def _readable(events: Any, name: str, fields: tuple[str, ...]) -> bool:
     if not group:
         return True
     return isinstance(group, dict) and all(
-        isinstance(event, dict) and all(_is_number(event.get(field)) for field in fields) for event in group.values()
+        isinstance(event, dict) and all(is_number(event.get(field)) for field in fields) for event in group.values()
     )
 
 

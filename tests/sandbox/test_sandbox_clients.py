@@ -132,11 +132,39 @@ def test_every_answer_says_that_it_is_synthetic(url: str) -> None:
         assert headers["X-Sandbox"] == "synthetic", path
 
 
-def test_option_chains_are_of_the_day(url: str) -> None:
-    with urllib.request.urlopen(f"{url}/v7/finance/options/IWM") as reply:  # noqa: S310 - our own server
-        text = reply.read().decode()
-    assert '"underlyingSymbol":"IWM"' in text
-    assert "impliedVolatility" in text
+def test_option_chains_are_of_the_day(yahoo: Yahoo, today: dt.date) -> None:
+    for symbol in ("IWM", "SPY"):
+        answer = yahoo.option_chain(symbol, today)
+        assert (answer.outcome, answer.rejected) == ("ok", ()), answer.detail
+        chain = answer.rows["option_quote"]
+        assert set(chain["side"]) == {"call", "put"}
+        assert chain["expiry_date"].min() > today
+        assert chain["expiry_date"].max() <= today + dt.timedelta(days=70)
+        # the nearest chain, and one request for each expiry
+        assert answer.attempts == 1 + chain["expiry_date"].nunique()
+        # contracts without a bid, and such that did not trade today or ever
+        assert (chain["bid"] == 0).any()
+        traded = {None if moment is None else moment.date() for moment in chain["last_trade_at"]}
+        assert {None, today} < traded
+        assert chain["volume"].isna().equals(chain["last_trade_at"].isna())
+    assert yahoo.option_chain("IWM", dt.date(2026, 11, 19)).outcome == "stale"
+    assert yahoo.option_chain("QQQ", today).outcome == "unknown_symbol"
+
+
+def test_options_and_valuations_need_a_crumb(url: str) -> None:
+    for path in ("/v7/finance/options/IWM", "/v10/finance/quoteSummary/IVW"):
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(url + path)  # noqa: S310 - our own server
+
+
+def test_valuations_are_the_inverse_of_multiples(yahoo: Yahoo, today: dt.date) -> None:
+    rows = {}
+    for symbol in ("IVW", "IWN"):
+        answer = yahoo.fund_valuation(symbol, today)
+        assert (answer.outcome, answer.rows_accepted, answer.attempts) == ("ok", 1, 1), answer.detail
+        rows[symbol] = answer.rows["fund_valuation"].iloc[0]
+    assert 1 / rows["IVW"]["price_to_earnings"] > 20 > 1 / rows["IWN"]["price_to_earnings"] > 8
+    assert yahoo.fund_valuation("^RUT", today).outcome == "empty"
 
 
 def test_the_clock_hides_the_running_session_and_todays_files(tmp_path: Any) -> None:

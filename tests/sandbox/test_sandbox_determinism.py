@@ -32,7 +32,8 @@ TARGETS = [
     "/library-content/products/fund-data/etfs/us/navhist-us-en-spy.xlsx",
     "/etfdata/ByFund/SRTY-historical_nav.csv",
     "/holdings/TZA.csv",
-    "/v7/finance/options/SPY",
+    "/v7/finance/options/SPY?crumb=sandboxCrumb",
+    "/v10/finance/quoteSummary/IVW?modules=quoteType,summaryProfile,topHoldings,fundProfile&crumb=sandboxCrumb",
 ]
 OTHER_PROCESS = """
 import datetime as dt, hashlib, json, sys

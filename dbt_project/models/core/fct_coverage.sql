@@ -46,6 +46,26 @@ constituents as (
     from {{ ref('stg_holding_snapshot') }}
 ),
 
+snapshots as (
+    select distinct
+        'options' as dataset,
+        underlying as key,
+        session_date
+    from {{ ref('stg_option_quote') }}
+    union all
+    select distinct
+        'fund_valuation' as dataset,
+        symbol as key,
+        session_date
+    from {{ ref('stg_fund_valuation') }}
+),
+
+valued as (
+    select symbol from {{ ref('valuation_pair') }}
+    union
+    select benchmark_symbol as symbol from {{ ref('valuation_pair') }}
+),
+
 -- What each key owes: its first day, and who prints no history.
 keys as (
     select
@@ -79,6 +99,21 @@ keys as (
         true as has_history
     from {{ ref('dim_instrument') }} as instruments
     where instruments.index_code is not null
+    -- Yahoo shows the chains and valuations of the day only
+    union all
+    select
+        'options' as dataset,
+        symbol as key,
+        cast(null as date) as inception_date,
+        false as has_history
+    from {{ ref('option_underlying') }}
+    union all
+    select
+        'fund_valuation' as dataset,
+        symbol as key,
+        cast(null as date) as inception_date,
+        false as has_history
+    from valued
 ),
 
 stored as (
@@ -109,6 +144,13 @@ stored as (
         session_date,
         true as has_value
     from constituents
+    union all
+    select
+        dataset,
+        key,
+        session_date,
+        true as has_value
+    from snapshots
 ),
 
 first_stored as (

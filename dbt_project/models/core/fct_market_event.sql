@@ -19,7 +19,8 @@ releases as (
         case release_id when 10 then 'Consumer Price Index' else 'Employment Situation' end as label,
         'official' as status,
         'https://fred.stlouisfed.org/release?rid=' || release_id as source_url,
-        {{ new_york_moment('release_date', '08:30:00') }} as event_at
+        {{ new_york_moment('release_date', '08:30:00') }} as event_at,
+        cast(null as date) as announced_on
     from release_dates as this
     where
         not exists (
@@ -32,6 +33,16 @@ releases as (
         )
 ),
 
+-- Where the day of the press release is not recorded, 1 October of the year before stands: no schedule came later.
+decisions as (
+    select
+        event_id,
+        decision_date,
+        source_url,
+        coalesce(announced_on, make_date(year(decision_date) - 1, 10, 1)) as announced_on
+    from {{ ref('fomc_decision') }}
+),
+
 fomc as (
     select
         'FOMC_DECISION' as event_type,
@@ -40,8 +51,9 @@ fomc as (
         'FOMC rate decision' as label,
         'official' as status,
         source_url,
-        {{ new_york_moment('decision_date', '14:00:00') }} as event_at
-    from {{ ref('fomc_decision') }}
+        {{ new_york_moment('decision_date', '14:00:00') }} as event_at,
+        announced_on
+    from decisions
     union all
     select
         'FOMC_MINUTES' as event_type,
@@ -50,8 +62,9 @@ fomc as (
         'Minutes of the FOMC meeting of ' || decision_date as label,
         'derived' as status,
         source_url,
-        {{ new_york_moment(add_days('decision_date', 21), '14:00:00') }} as event_at
-    from {{ ref('fomc_decision') }}
+        {{ new_york_moment(add_days('decision_date', 21), '14:00:00') }} as event_at,
+        announced_on
+    from decisions
 ),
 
 reconstitutions as (
@@ -63,10 +76,12 @@ reconstitutions as (
         status,
         source_url,
         {{ new_york_moment('effective_date', '16:00:00') }} as event_at,
+        announced_on,
         rank_date,
         prelim_date,
         lockdown_date,
-        first_session
+        first_session,
+        lockdown_status
     from {{ ref('reconstitution') }}
 ),
 
@@ -98,10 +113,14 @@ ipo_reviews as (
         'derived' as status,
         'https://www.lseg.com/en/ftse-russell/russell-reconstitution' as source_url,
         {{ new_york_moment('ipo_fridays.event_date', '16:00:00') }} as event_at,
+        case
+            when month(ipo_fridays.event_date) = 12 and year(ipo_fridays.event_date) >= 2026 then date '2026-02-16'
+        end as announced_on,
         cast(null as date) as rank_date,
         cast(null as date) as prelim_date,
         cast(null as date) as lockdown_date,
-        sessions.session_date as first_session
+        sessions.session_date as first_session,
+        cast(null as varchar) as lockdown_status
     from ipo_fridays
     inner join {{ ref('dim_session') }} as sessions
         on
@@ -115,7 +134,8 @@ events as (
         cast(null as date) as rank_date,
         cast(null as date) as prelim_date,
         cast(null as date) as lockdown_date,
-        cast(null as date) as first_session
+        cast(null as date) as first_session,
+        cast(null as varchar) as lockdown_status
     from releases
     union all
     select
@@ -123,7 +143,8 @@ events as (
         cast(null as date) as rank_date,
         cast(null as date) as prelim_date,
         cast(null as date) as lockdown_date,
-        cast(null as date) as first_session
+        cast(null as date) as first_session,
+        cast(null as varchar) as lockdown_status
     from fomc
     union all
     select * from reconstitutions
@@ -142,6 +163,8 @@ select
     rank_date,
     prelim_date,
     lockdown_date,
-    first_session
+    first_session,
+    lockdown_status,
+    announced_on
 from events
 where event_date >= {{ start_date() }}

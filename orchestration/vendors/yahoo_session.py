@@ -1,0 +1,122 @@
+"""The session yfinance asks Yahoo with: sent where we want, paced, retried, and every data answer judged by us."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import yfinance as yf
+from curl_cffi import CurlOpt, requests
+from curl_cffi.requests.exceptions import ConnectionError as CurlConnectionError
+from curl_cffi.requests.exceptions import IncompleteRead, RequestException, Timeout
+from yfinance.data import YfData
+from yfinance.exceptions import YFException, YFRateLimitError
+
+from orchestration.vendors.http import Reply, Transport, VendorError, is_web_page
+
+Judge = Callable[[Reply, Mapping[str, Any]], dict[str, Any]]
+
+# yfinance keeps session, cookie and crumb in one object per process.
+_YFINANCE = threading.Lock()
+
+
+class YahooSession(requests.Session):
+    """A browser-like session that judges each data answer itself.
+
+    yfinance reports server errors and web pages as "possibly delisted" or as nothing at all; here they stop it with a
+    VendorError.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        # libcurl reads proxies from the environment by itself
+        options = {CurlOpt.NOPROXY: "*"} if transport.connection.is_local else {}
+        super().__init__(impersonate="chrome", curl_options=options)
+        self.transport = transport
+        self._expect("", lambda reply, params: {})
+
+    def _expect(self, path: str, judge: Judge) -> None:
+        self._path, self._judge = path, judge
+        self.documents: list[dict[str, Any]] = []
+        self.payloads: list[bytes] = []
+
+    @contextmanager
+    def asking(self, path: str, judge: Judge) -> Generator[None]:
+        """Have yfinance to ourselves for one question, and name whatever it raises.
+
+        Args:
+            path: Part of the path that tells data from the requests for cookie and crumb.
+            judge: Checks one data answer, given the parameters asked with, and returns its result.
+
+        Raises:
+            VendorError: What is wrong with the answer.
+        """
+        with _YFINANCE:
+            # without this a failure is answered from memory for the life of the process
+            YfData.cache_get.cache_clear()
+            yf.config.debug.hide_exceptions = False
+            self._expect(path, judge)
+            try:
+                yield
+            except YFRateLimitError:
+                raise VendorError("rate_limited", "Yahoo limits the rate of requests", 429) from None
+            except (YFException, RequestException, LookupError, TypeError, ValueError) as error:
+                self.refuse_access()
+                status = self.transport.trail.status
+                text = f"yfinance cannot read the answer: {type(error).__name__}: {error}"
+                raise VendorError("malformed", self.transport.connection.redact(text)[:300], status) from None
+
+    def refuse_access(self) -> None:
+        """Raise `blocked` where Yahoo refused, also with a new crumb."""
+        status = self.transport.trail.status
+        if status in (401, 403):
+            raise VendorError("blocked", f"HTTP {status}, also with a new crumb", status)
+
+    def newest(self) -> tuple[dict[str, Any] | None, bytes | None]:
+        """The last result that was judged good, and its body."""
+        return (self.documents[-1], self.payloads[-1]) if self.documents else (None, None)
+
+    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
+        """What yfinance calls: data is asked for with retries and judged, cookie and crumb are passed on."""
+        connection = self.transport.connection
+        local = connection.rebase(url)
+        kwargs["timeout"] = connection.timeout_seconds
+        send = super().request
+        if not self._path or self._path not in urlsplit(url).path:
+            return self._ask_for_access(lambda: send(method, local, *args, **kwargs), url)
+        params = kwargs.get("params") or {}
+        target = connection.target(url, params)
+        answers: list[Any] = []
+
+        def once() -> Reply:
+            response = send(method, local, *args, **kwargs)
+            answers.append(response)
+            headers = {name.lower(): value for name, value in response.headers.items() if value is not None}
+            return Reply(response.status_code, headers, response.content, target)
+
+        reply = self.transport.send(target, once, RequestException, (CurlConnectionError, Timeout, IncompleteRead))
+        response = answers[-1]
+        consent = (urlsplit(response.url).hostname or "").endswith("consent.yahoo.com")
+        # yfinance gets a new crumb after a 401, and passes the consent page
+        if reply.status != 401 and not consent:
+            # yfinance writes an expiry into the URL itself
+            self.documents.append(self._judge(reply, dict(parse_qsl(urlsplit(url).query)) | dict(params)))
+            self.payloads.append(reply.body)
+        return response
+
+    def _ask_for_access(self, send: Any, url: str) -> Any:
+        """Cookie and crumb: one try, because the chart is served without them as well."""
+        self.transport.pace()
+        response = send()
+        bad = response.status_code != 200 or is_web_page(response.content) or len(response.content) > 64
+        if urlsplit(url).path.endswith("/getcrumb") and bad:
+            # yfinance would keep an error text as the crumb for the life of the process
+            raise CurlConnectionError("no crumb")
+        return response
+
+
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a number; true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
