@@ -73,3 +73,21 @@ def test_the_reviewed_reconstitution_calendar_agrees_with_the_rule():
 
 def test_shifting_sessions_counts_sessions_and_not_days():
     assert cal.shift_sessions(D(2025, 12, 18), -126) == D(2025, 6, 20)
+
+
+@pytest.mark.parametrize(
+    ("now", "session"),
+    [
+        # Friday 2025-07-25: open 09:30, settled 16:15
+        ("2025-07-25T09:29:59", dt.date(2025, 7, 24)),
+        ("2025-07-25T09:30:00", None),
+        ("2025-07-25T16:14:59", None),
+        ("2025-07-25T16:15:00", dt.date(2025, 7, 25)),
+        ("2025-07-27T12:00:00", dt.date(2025, 7, 25)),
+        # a half day, then Thanksgiving's weekend
+        ("2025-11-28T13:15:00", dt.date(2025, 11, 28)),
+        ("2025-11-27T12:00:00", dt.date(2025, 11, 26)),
+    ],
+)
+def test_what_shows_the_present_describes_the_last_session_until_the_next_opens(now, session):
+    assert cal.snapshot_session(dt.datetime.fromisoformat(now).replace(tzinfo=cal.NEW_YORK)) == session

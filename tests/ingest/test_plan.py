@@ -16,6 +16,7 @@ from orchestration.ingest.plan import (
     final_outcome,
     first_gap,
     is_settled,
+    is_snapshot_due,
     newest_reconstitution_first,
     window_to_ask,
 )
@@ -160,3 +161,26 @@ def test_a_file_that_comes_early_counts_from_its_fetch():
     row = stamp(pd.Series([D(2026, 3, 2)]), fund_available_at, now, []).iloc[0]
     assert row["available_at"] == pd.Timestamp(now)
     assert not row["is_availability_assumed"]
+
+
+def test_a_snapshot_is_asked_for_until_it_is_stored():
+    session = D(2026, 8, 21)
+    evening = dt.datetime(2026, 8, 21, 17, 30, tzinfo=NEW_YORK)
+
+    def due(outcome: str, later: dt.timedelta = dt.timedelta(minutes=5), end: D = session) -> bool:
+        return is_snapshot_due([Asked(end, end, outcome, evening)], session, evening + later)
+
+    assert is_snapshot_due([], session, evening)
+    assert not due("ok")
+    assert not due("ok", dt.timedelta(days=2))
+    # a failure is asked again at the next run, an answer that there is nothing not before the next day
+    assert due("rate_limited")
+    assert due("malformed")
+    assert due("stale")
+    assert not due("empty")
+    assert not due("unknown_symbol", dt.timedelta(hours=6))
+    assert due("unknown_symbol", dt.timedelta(hours=7))
+    assert not due("not_found", dt.timedelta(minutes=59))
+    assert due("not_found", dt.timedelta(minutes=61))
+    # yesterday's snapshot is another one
+    assert due("ok", end=D(2026, 8, 20))
