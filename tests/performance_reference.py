@@ -59,7 +59,9 @@ def same(ours: pd.Series, expected: list, what: str, skip: np.ndarray | None = N
     right = [None if pd.isna(v) else v for v in expected]
     skip = np.zeros(len(left), dtype=bool) if skip is None else skip
     wrong = [i for i, (a, b) in enumerate(zip(left, right, strict=True)) if a != b and not skip[i]]
-    assert not wrong, f"{what}: {len(wrong)} differ, first at {ours.index[wrong[0]]}: {left[wrong[0]]}, {right[wrong[0]]}"
+    assert not wrong, (
+        f"{what}: {len(wrong)} differ, first at {ours.index[wrong[0]]}: {left[wrong[0]]}, {right[wrong[0]]}"
+    )
     return len(left) - int(skip.sum())
 
 
@@ -172,7 +174,9 @@ def _check_side(
 
 
 def check_volume_quarter(con: duckdb.DuckDBPyConnection) -> int:
-    published = con.execute("select * from mart_volume_quarter").df().set_index(["symbol", "quarter_start"]).sort_index()
+    published = (
+        con.execute("select * from mart_volume_quarter").df().set_index(["symbol", "quarter_start"]).sort_index()
+    )
     held = con.execute("select session_date from dim_session").df()["session_date"].dt.to_period("Q").value_counts()
     wanted = {}
     for symbol, price in bars(con).items():

@@ -81,7 +81,9 @@ def replay_of_rates(vintages: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.Da
                     continue
                 if not counted or day > counted[-1]:
                     counted.append(day)
-                changes = {n: bp(book[day], book[counted[-1 - n]]) if len(counted) > n else np.nan for n in OBSERVATIONS}
+                changes = {
+                    n: bp(book[day], book[counted[-1 - n]]) if len(counted) > n else np.nan for n in OBSERVATIONS
+                }
                 if moved and moved[-1][0] == day:
                     moved.pop()
                 if changes[1] == changes[1] and changes[1] != 0:
