@@ -221,8 +221,9 @@ def risk_pairs(con: duckdb.DuckDBPyConnection, prices: dict[str, pd.DataFrame]) 
 def known_yield_changes(con: duckdb.DuckDBPyConnection, grid: pd.DatetimeIndex) -> pd.DataFrame:
     """Changes of the 10-year yield as first printed, with the position of the session that could know each."""
     prints = con.execute(
-        "select observation_date, value, available_at, cast(timezone('America/New_York', available_at) as date) as known "
-        "from fct_macro_observation where series_id = 'DGS10' and value is not null order by available_at, observation_date"
+        "select observation_date, value, cast(timezone('America/New_York', available_at) as date) as known "
+        "from fct_macro_observation where series_id = 'DGS10' and value is not null "
+        "order by available_at, observation_date"
     ).df()
     rows, newest = [], None
     for item in prints.itertuples(index=False):
