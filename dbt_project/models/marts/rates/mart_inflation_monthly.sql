@@ -31,13 +31,17 @@ spans as (
     group by series_id
 ),
 
+offsets as (
+    select unnest(range(0, 3000)) as n
+),
+
 -- A month nobody published has a row too, from the moment a later month came out.
 months as (
     select
         spans.series_id,
         {{ add_months('spans.first_month', 'offsets.n') }} as observation_month
     from spans
-    cross join (select unnest(range(0, 3000)) as n) as offsets
+    cross join offsets
     where {{ add_months('spans.first_month', 'offsets.n') }} <= spans.last_month
 ),
 
@@ -94,11 +98,15 @@ known as (
         distinct_moments.series_id,
         distinct_moments.observation_month,
         distinct_moments.known_at,
-        distinct_moments.is_own,
         {%- for n in [0, 1, 2, 3, 12] %}
-        before_{{ n }}.value as value_{{ n }}{{ ',' if not loop.last }}
+        before_{{ n }}.value as value_{{ n }},
         {%- endfor %}
+        distinct_moments.is_own,
+        indices.item,
+        indices.is_seasonally_adjusted,
+        indices.headline_rank
     from distinct_moments
+    inner join {{ ref('price_index') }} as indices on distinct_moments.series_id = indices.series_id
     {%- for n in [0, 1, 2, 3, 12] %}
     asof left join figures as before_{{ n }}
         on
@@ -136,16 +144,15 @@ select
     known.series_id,
     known.observation_month,
     known.known_at,
-    indices.item,
-    indices.is_seasonally_adjusted,
-    coalesce(indices.headline_rank = ranked.best_headline_rank, false) as is_headline,
+    known.item,
+    known.is_seasonally_adjusted,
+    coalesce(known.headline_rank = ranked.best_headline_rank, false) as is_headline,
     known.value_0 as index_value,
     100 * (known.value_0 / nullif(known.value_12, 0) - 1) as yoy_pct,
     100 * (known.value_0 / nullif(known.value_1, 0) - 1) as mom_pct,
     100 * (power(known.value_0 / nullif(known.value_3, 0), 4) - 1) as annualised_3m_pct,
     100 * (power(known.value_0 / nullif(known.value_2, 0), 6) - 1) as annualised_2m_pct
 from known
-inner join {{ ref('price_index') }} as indices on known.series_id = indices.series_id
 left join ranked
     on
         known.series_id = ranked.series_id

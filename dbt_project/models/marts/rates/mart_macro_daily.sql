@@ -32,7 +32,7 @@ vintages as (
 ),
 
 -- What stood as the newest figure at some moment, the figures that came out at once in the order of their periods. A
--- revision of an older period, or an older period that comes late, is news about that period and never the newest figure.
+-- revision of an older period, or an older period that comes late, is news about that period and changes nothing here.
 in_order as (
     select
         series_id,
@@ -51,13 +51,13 @@ in_order as (
 periods as (
     select
         series_id,
-        observation_date,
         {%- for n in [1, 5, 21, 63] %}
         lag(observation_date, {{ n }}) over (
             partition by series_id
             order by observation_date asc
-        ) as observation_date_{{ n }}{{ ',' if not loop.last }}
+        ) as observation_date_{{ n }},
         {%- endfor %}
+        observation_date
     from in_order
     group by series_id, observation_date
 ),
@@ -114,7 +114,7 @@ last_changes as (
         )
 ),
 
--- What a reader holds as the newest figure, each time it changes: of the figures that came out at one moment the newest.
+-- What a reader holds as the newest figure: of the figures that came out at one moment that of the newest period.
 news as (
     select
         *,

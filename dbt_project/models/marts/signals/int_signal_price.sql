@@ -20,27 +20,31 @@ with bars as (
 
 windows as (
     select
-        bars.*,
-        max(close) over last_5_sessions as highest_close,
-        max(available_at) over last_5_sessions as available_5,
+        bars.symbol,
+        bars.session_date,
+        bars.session_index,
+        bars.first_index,
+        bars.close,
         {%- for n in [50, 100, 200] %}
-        max(available_at) over last_{{ n }}_bars as available_{{ n }}{{ ',' if not loop.last }}
+        max(bars.available_at) over last_{{ n }}_bars as available_{{ n }},
         {%- endfor %}
+        max(bars.close) over last_5_sessions as highest_close,
+        max(bars.available_at) over last_5_sessions as available_5
     from bars
     window
-        -- today and the five sessions before
-        last_5_sessions as (
-            partition by symbol
-            order by session_index asc
-            range between 5 preceding and current row
-        ),
         {%- for n in [50, 100, 200] %}
         last_{{ n }}_bars as (
-            partition by symbol
-            order by session_date asc
+            partition by bars.symbol
+            order by bars.session_date asc
             rows between {{ n - 1 }} preceding and current row
-        ){{ ',' if not loop.last }}
+        ),
         {%- endfor %}
+        -- today and the five sessions before
+        last_5_sessions as (
+            partition by bars.symbol
+            order by bars.session_index asc
+            range between 5 preceding and current row
+        )
 ),
 
 moves as (
