@@ -78,6 +78,26 @@ def between(step: str, symbol: str, first: str, last: str, expected: float) -> G
     )
 
 
+def trend(step: str, symbol: str, session: str, columns: str, expected: object, tolerance: float = PP) -> Golden:
+    return Golden(
+        step,
+        f"{symbol} {columns} {session}",
+        f"select {columns} from mart_trend where symbol = '{symbol}' and session_date = '{session}'",
+        expected,
+        tolerance,
+    )
+
+
+def leverage(step: str, symbol: str, expected: tuple[float, float, float]) -> Golden:
+    return Golden(
+        step,
+        f"{symbol} multiple, ideal and closed form over six months",
+        "select 100 * multiple_of_benchmark, 100 * ideal_daily_reset, 100 * closed_form from mart_leverage "
+        f"where symbol = '{symbol}' and session_date = '{step}' and window_code = '6m'",
+        expected,
+    )
+
+
 def close(step: str, symbol: str, session: str, expected: float) -> Golden:
     query = f"select close from fct_price_daily where symbol = '{symbol}' and session_date = '{session}'"
     return Golden(step, f"{symbol} close {session}", query, expected)
@@ -106,6 +126,12 @@ GOLDEN = [
     window("2024-07-16", "^RUT", "ytd", -3.3, session="2023-10-19", tolerance=TENTH),
     window("2024-07-16", "^GSPC", "ytd", 11.4, session="2023-10-19", tolerance=TENTH),
     spread("2023-10-05", "2016-11-14", "spread_px_pp", 10.4013, 0.00006),
+    Golden(
+        "2023-10-05",
+        "^RUT negative for the year since",
+        "select triggered_since from mart_signal where signal_id = 'ytd_negative_rut' and session_date = '2023-10-05'",
+        "2023-10-02",
+    ),
     # 2024-07-16
     window("2024-07-16", "IWM", "5d", 11.52),
     base("2024-07-16", "IWM", "5d", "2024-07-09"),
@@ -150,6 +176,11 @@ GOLDEN = [
         "and year(event_date) = 2024",
         "2024-06-28",
     ),
+    trend("2024-07-16", "IWM", "2024-07-16", "streak_sessions", 5, 0),
+    trend("2024-07-16", "IWM", "2024-06-10", "100 * drawdown_px, peak_date", (-16.77, "2021-11-08")),
+    trend("2024-07-16", "IWM", "2024-06-10", "100 * drawdown_tr", -13.8, TENTH),
+    trend("2024-07-16", "IWM", "2024-06-26", "100 * drawdown_px", -17.5, TENTH),
+    trend("2024-07-16", "IWM", "2024-06-26", "100 * drawdown_tr", -14.4, TENTH),
     # 2025-02-21
     between("2025-02-21", "^RUT", "2024-11-25", "2025-02-21", -10.10),
     close("2025-02-21", "^RUT", "2024-11-25", 2442.03),
@@ -171,7 +202,59 @@ GOLDEN = [
         "where symbol = '^RUT' and session_date between '2025-01-02' and '2025-01-31'",
         ("2025-01-13", 2158.63, "2025-01-10", 2189.23),
     ),
+    trend("2025-02-21", "^RUT", "2025-02-21", "100 * drawdown_252d_px, peak_252d_date", (-10.10, "2024-11-25")),
+    trend("2025-02-21", "^RUT", "2025-02-21", "sma_50, sma_100, sma_200", (2279.4, 2288.3, 2201.9), TENTH),
+    trend("2025-02-21", "^RUT", "2025-02-21", "above_sma_50, above_sma_100, above_sma_200", (False, False, False)),
+    trend("2025-02-21", "IWM", "2024-07-17", "streak_sessions", -1, 0),
     # 2025-12-18
+    trend("2025-12-18", "IWM", "2025-06-10", "100 * drawdown_px, sessions_since_peak", (-11.6, 899), TENTH),
+    # published from closes less dividends, which are up to 0.3 % lower
+    trend("2025-12-18", "TNA", "2025-12-18", "ema_20, sma_50, sma_200", (47.08, 45.78, 36.88), 0.12),
+    trend("2025-12-18", "TNA", "2025-12-18", "above_ema_20, above_sma_50, above_sma_200", (True, True, True)),
+    trend("2025-12-18", "TZA", "2025-12-18", "above_ema_20, above_sma_50, above_sma_200", (False, False, False)),
+    leverage("2025-12-18", "TNA", (56.07, 58.26, 58.20)),
+    leverage("2025-12-18", "TZA", (-56.07, -46.55, -46.46)),
+    Golden(
+        "2025-12-18",
+        "mean volume of TZA in Q3 2025, shares of that day",
+        "select mean_volume / 1e6 from mart_volume_quarter where symbol = 'TZA' and quarter_start = '2025-07-01'",
+        30.8,
+        TENTH,
+        is_level=True,
+    ),
+    Golden(
+        "2025-12-18",
+        "consumer prices of October 2025, never published, and of November",
+        "select max_by(yoy_pct, known_at) filter (observation_month = '2025-11-01'), "
+        "count(yoy_pct) filter (observation_month = '2025-10-01'), "
+        "count(mom_pct) filter (observation_month in ('2025-10-01', '2025-11-01')) "
+        "from mart_inflation_monthly where series_id = 'CPIAUCSL' and known_at <= '2025-12-18 23:59:59-05'",
+        (2.71, 0, 0),
+    ),
+    *(
+        Golden(
+            "2025-12-18",
+            f"days with moves beyond 15 % in {fund}",
+            "select count(*), count(*) filter (session_date >= '2021-01-01') from mart_signal "
+            f"where signal_id = 'leveraged_excursion_{fund.lower()}' and is_triggered and session_date <= '2025-12-18'",
+            (days, 15),
+            0,
+        )
+        for fund, days in (("TNA", 77), ("TZA", 78))
+    ),
+    *(
+        Golden(
+            "2025-12-18",
+            f"tariff groups in {fund}, approximate",
+            f"select sum(weight_pct), min(classified_pct) from mart_sector_weight where fund = '{fund}' "
+            f"and as_of_date = '{day}' and group_scheme = 'tariff' "
+            "and group_name <> 'industrials_and_consumer_discretionary'",
+            (percent, 99.5),
+            1,
+        )
+        # published for February 2025; these are the nearest files held
+        for fund, day, percent in (("IWM", "2025-05-13", 15), ("IVV", "2025-05-08", 9.1))
+    ),
     window("2025-12-18", "^RUT", "ytd", 12.45),
     window("2025-12-18", "^GSPC", "ytd", 15.19),
     base("2025-12-18", "^RUT", "ytd", "2024-12-31"),
@@ -257,6 +340,8 @@ def agree(found: object, expected: object, tolerance: float) -> bool:
     """Whether a value is the published one."""
     if isinstance(expected, str):
         return isinstance(found, dt.date) and str(found)[:10] == expected
+    if isinstance(expected, bool):
+        return found is expected
     return found is not None and abs(float(found) - float(expected)) <= tolerance
 
 
