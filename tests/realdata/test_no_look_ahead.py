@@ -223,7 +223,7 @@ def assert_rebased(con, rule: Rule, primary_key: list[str], columns: list[str], 
             same = f"coalesce({near}, b.{column} is null and a.{column} is null)"
         wrong = con.execute(
             f"select b.*, a.{column} as later from before as b inner join after as a on {on} "
-            f"left join splits on b.symbol = splits.symbol where not ({same}) limit 20"
+            f"left join splits on b.{symbols(columns)[0]} = splits.symbol where not ({same}) limit 20"
         ).df()
         assert wrong.empty, f"{column}:\n{wrong.to_string()}"
 
