@@ -34,7 +34,9 @@ OUTLIERS = """
     where observation_date >= ? and (value < -5 or value > case when series_id like 'CPI%' then 400 else 90 end)
     group by series_id
 """
-OVERLAP = dt.timedelta(days=30)
+# Values of the last days are asked for again. A month is published in the middle of the next, or weeks later when the
+# government was shut.
+OVERLAP = {"daily": dt.timedelta(days=30), "daily_7": dt.timedelta(days=30), "monthly": dt.timedelta(days=120)}
 # A daily series may rest for a long weekend with a holiday at each end before it counts as behind.
 PATIENCE = {"daily": dt.timedelta(days=7), "daily_7": dt.timedelta(days=7), "monthly": dt.timedelta(days=75)}
 
@@ -91,17 +93,30 @@ def release_calendar(session: Session) -> dict[str, list[dt.date]]:
     return out
 
 
-def _ask(fred: Fred, session: Session, row: dict[str, str], history: Sequence[Asked]) -> Answer | None:
-    first = session.first
-    if first == session.settings.start:
-        first -= LOOKBACK[row["frequency"]]
-    revised = row["revision_policy"] == "revised"
+def span(row: dict[str, str], start: dt.date, first: dt.date, last: dt.date) -> tuple[dt.date, dt.date]:
+    """First observation date wanted of a series, and the first that is asked for again.
+
+    Args:
+        row: Of the seed `series`.
+        start: SMALLCAP_START.
+        first: First date of the run.
+        last: Last date of the run.
+    """
+    is_revised = row["revision_policy"] == "revised"
+    # the months of a run say nothing about a value that comes weeks after its month, or is revised years later
+    if first == start or is_revised or row["frequency"] == "monthly":
+        first = start - LOOKBACK[row["frequency"]]
     # a revision reaches back years, so a revised series is always asked for as a whole
-    overlap_from = first if revised else session.last - OVERLAP
+    return first, first if is_revised else last - OVERLAP[row["frequency"]]
+
+
+def _ask(fred: Fred, session: Session, row: dict[str, str], history: Sequence[Asked]) -> Answer | None:
+    first, overlap_from = span(row, session.settings.start, session.first, session.last)
     window = window_to_ask(history, first, session.last, session.now, overlap_from, session.refresh)
     if window is None:
         return None
-    return (fred.vintages if revised else fred.observations)(row["series_id"], *window, known_on=session.known_on)
+    ask = fred.vintages if row["revision_policy"] == "revised" else fred.observations
+    return ask(row["series_id"], *window, known_on=session.known_on)
 
 
 def _add(

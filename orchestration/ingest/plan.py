@@ -93,7 +93,8 @@ def window_to_ask(
     gap = first_gap(asked, first, last)
     # a key that is unknown, or has no data, stays a gap: one answer a day is enough
     if gap is not None and not any(a.window_start and a.window_start <= gap for a in answered_today):
-        starts.append(gap)
+        # the last days of the answer before the gap were not all published then, or not settled
+        starts.append(max(first, gap - (last - overlap_from)))
     if not any(a.window_end and a.window_end >= last for a in answered_today):
         starts.append(max(first, overlap_from))
     return (min(starts), last) if starts else None

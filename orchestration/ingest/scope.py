@@ -16,14 +16,13 @@ from orchestration.settings import Settings
 def months_to_ask(settings: Settings) -> tuple[dt.date, dt.date]:
     """First and last month of the range that misses something, as first days of the month.
 
-    A first run, a new symbol and an earlier failure reach back to where the gap starts; a daily run walks the month
-    before and the current one, for values that are restated.
+    A first run, a new symbol and an earlier failure reach back to where the gap starts; a daily run walks the current
+    month. Both take the month before as well, for values that are restated or come late.
     """
     now = settings.now()
     today = now.astimezone(NEW_YORK).date()
     lake = Lake(settings.data_dir, settings.source)
-    usual = max(settings.start, (today.replace(day=1) - dt.timedelta(days=1)).replace(day=1))
-    gaps = [usual]
+    gaps = [_month_before(today)]
     instruments, series = seed("instrument"), seed("series")
     for vendor, dataset, keys, last in (
         ("yahoo", "prices", instruments["symbol"], last_closed_session(now)),
@@ -37,10 +36,14 @@ def months_to_ask(settings: Settings) -> tuple[dt.date, dt.date]:
                 continue
             gap = first_gap(history, settings.start, last)
             if gap is not None:
-                gaps.append(gap)
+                gaps.append(_month_before(gap))
     asked = asked_before(lake, "blackrock", "constituents", now)
     for fund in membership_funds():
         history = asked.get(fund, [])
         dates = expected_dates(settings, now, fund, asked)
         gaps.extend([day for day in dates if not is_settled(history, day, now)][:1])
     return max(settings.start, min(gaps)).replace(day=1), today.replace(day=1)
+
+
+def _month_before(day: dt.date) -> dt.date:
+    return (day.replace(day=1) - dt.timedelta(days=1)).replace(day=1)

@@ -9,6 +9,7 @@ import pytest
 
 from orchestration.calendars import NEW_YORK, end_of_day, fund_available_at, price_available_at, sessions_between
 from orchestration.ingest.batch import stamp
+from orchestration.ingest.macro import span
 from orchestration.ingest.plan import (
     Asked,
     expected_holdings,
@@ -51,7 +52,32 @@ def test_a_failed_question_is_asked_again_the_same_day(outcome):
 def test_a_gap_in_the_middle_is_found():
     history = [asked(START, D(2026, 3, 2), D(2026, 3, 2)), asked(D(2026, 5, 4), LAST, LAST)]
     assert first_gap(history, START, LAST) == D(2026, 3, 3)
-    assert window_to_ask(history, START, LAST, NOW, OVERLAP) == (D(2026, 3, 3), LAST)
+    # four days of overlap: what the answer of 2026-03-02 could not show yet
+    assert window_to_ask(history, START, LAST, NOW, OVERLAP) == (D(2026, 2, 27), LAST)
+
+
+def test_after_a_pause_the_last_days_of_the_answer_before_are_asked_again():
+    # FRED posts the yields of a day on the next: the answer of the 18th ends with those of the 17th
+    history = [asked(START, D(2026, 3, 18), D(2026, 3, 18))]
+    assert window_to_ask(history, START, LAST, NOW, LAST - dt.timedelta(days=30)) == (D(2026, 2, 17), LAST)
+    # never before the first day wanted
+    assert window_to_ask(history, D(2026, 3, 2), LAST, NOW, LAST - dt.timedelta(days=30)) == (D(2026, 3, 2), LAST)
+
+
+@pytest.mark.parametrize(
+    ("policy", "frequency", "first", "again_from"),
+    [
+        # a daily series: the months of the run, the last 30 days again
+        ("not_revised", "daily", D(2026, 7, 1), D(2026, 7, 22)),
+        # CPI of July comes in the middle of August, and came in the middle of December when the government was shut
+        ("not_revised", "monthly", D(2014, 10, 31), D(2026, 4, 23)),
+        # seasonal factors of five years change each January
+        ("revised", "monthly", D(2014, 10, 31), D(2014, 10, 31)),
+    ],
+)
+def test_how_far_back_a_daily_run_asks_for_a_series(policy, frequency, first, again_from):
+    row = {"revision_policy": policy, "frequency": frequency}
+    assert span(row, D(2016, 1, 4), D(2026, 7, 1), LAST) == (first, again_from)
 
 
 def test_an_unknown_symbol_is_asked_once_a_day():

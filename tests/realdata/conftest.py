@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,13 +10,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
 
+from tests.conftest import SHARED, ReplayServer
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 READERS = 16
+# The days whose numbers are published, the last day held and the one before it, and the last day once more.
+STEPS = ("2023-10-05", "2024-07-16", "2025-02-21", "2025-12-18", "2026-08-20", "2026-08-21", "2026-08-21")
+DAY_BEFORE, DAY_AFTER, AGAIN = 4, 5, 6
 
 READER = """
 import sys, time, pathlib, duckdb
@@ -102,7 +109,7 @@ class Directory:
 
 @dataclass
 class Walk(Directory):
-    """A directory walked from 2026-08-20 to 2026-08-21 and run there twice, with what was seen on the way."""
+    """A directory walked through STEPS, with what was seen after each of them."""
 
     releases: list[str] = field(default_factory=list)
     files: list[list[str]] = field(default_factory=list)
@@ -110,44 +117,76 @@ class Walk(Directory):
     output: list[str] = field(default_factory=list)
     readers: list[str] = field(default_factory=list)
 
+    def take(self, number: int, requests: int, output: str) -> None:
+        """Note what stands after a step, and keep the database it served."""
+        self.output.append(output)
+        self.requests.append(requests)
+        self.releases.append((self.data / "exports" / "latest").readlink().name)
+        self.files.append(self.raw_files())
+        # the next run replaces the file and leaves this name on the old one
+        self.served_at(number).parent.mkdir(exist_ok=True)
+        self.served_at(number).hardlink_to(self.served)
+
+    def served_at(self, number: int) -> Path:
+        """The database served after a step."""
+        return self.root / "served" / f"{number}.duckdb"
+
+    def sql_at(self, day: str, query: str) -> pd.DataFrame:
+        """Ask the database served after the run of a day."""
+        with duckdb.connect(str(self.served_at(STEPS.index(day))), read_only=True) as con:
+            return con.execute(query).df()
+
+    def row_at(self, day: str, query: str) -> tuple[Any, ...]:
+        """The one row of an answer of the database served after the run of a day."""
+        with duckdb.connect(str(self.served_at(STEPS.index(day))), read_only=True) as con:
+            rows = con.execute(query).fetchall()
+        assert len(rows) == 1, rows
+        return rows[0]
+
+    def clock(self, day: str) -> str:
+        """The moment the run of a day took place, as SQL reads it."""
+        return f"{day} 23:59:59 America/New_York"
+
     def exported(self, number: int, table: str) -> str:
         """SQL that reads a table of the release of a step."""
         folder = self.data / "exports" / self.releases[number]
         path = folder / f"{table}.parquet"
         return f"read_parquet('{path}')" if path.exists() else f"read_parquet('{folder / table}/**/*.parquet')"
 
+    def manifest(self, number: int) -> dict[str, Any]:
+        """The manifest of the release of a step."""
+        path = self.data / "exports" / self.releases[number] / "manifest.json"
+        return json.loads(path.read_text(encoding="utf-8"))
 
-@pytest.fixture(scope="session")
-def walk(replay, tmp_path_factory) -> Iterator[Walk]:
-    root = tmp_path_factory.mktemp("walk")
-    directory = Walk(root, replay.url)
+
+def walked(root: Path, replay: ReplayServer) -> Walk:
+    """Walk a fresh directory through STEPS, with readers at work during the last two."""
+    held = json.loads((SHARED / "realdata" / "ishares" / "holdings_index.json").read_text(encoding="utf-8"))
+    walk = Walk(root, replay.url)
+    walk.extra = {
+        # whatever the cadence asks for, no file that is there is left out
+        "SMALLCAP_HOLDINGS_DATES": ",".join(f"{file['symbol']}:{file['as_of']}" for file in held),
+        "SMALLCAP_RELEASES_KEPT": str(len(STEPS)),
+    }
     script, stop = root / "reader.py", root / "stop"
     script.write_text(READER, encoding="utf-8")
+    reports = [root / f"report-{n}" for n in range(READERS)]
     readers: list[subprocess.Popen[bytes]] = []
     replay.clear()
-    # before April 2026 FRED showed the ICE BofA series complete
-    replay.option("bofa_window", False)
     try:
-        for today in ("2026-08-20", "2026-08-21", "2026-08-21"):
-            replay.today(today)
-            directory.output.append(directory.run(today))
-            directory.releases.append((directory.data / "exports" / "latest").readlink().name)
-            directory.files.append(directory.raw_files())
-            directory.requests.append(sum(replay.requests().values()))
-            replay.clear()
-            replay.option("bofa_window", True)
-            if not readers:
-                reports = [root / f"report-{n}" for n in range(READERS)]
+        for number, today in enumerate(STEPS):
+            if number == DAY_AFTER:
                 readers = [
-                    subprocess.Popen([sys.executable, str(script), str(directory.served), str(stop), str(r)])
+                    subprocess.Popen([sys.executable, str(script), str(walk.served), str(stop), str(r)])
                     for r in reports
                 ]
                 time.sleep(5)
-        stop.touch()
-        for reader in readers:
-            reader.wait(timeout=60)
-        directory.readers = [r.read_text(encoding="utf-8") for r in reports]
-        yield directory
+            replay.today(today)
+            # FRED cut the ICE BofA series to three years in April 2026
+            replay.option("bofa_window", today >= "2026-04-01")
+            output = walk.run(today)
+            walk.take(number, sum(replay.requests().values()), output)
+            replay.clear()
     finally:
         stop.touch()
         for reader in readers:
@@ -155,6 +194,14 @@ def walk(replay, tmp_path_factory) -> Iterator[Walk]:
         replay.option("bofa_window", True)
         replay.today(None)
         replay.clear()
+    walk.readers = [r.read_text(encoding="utf-8") for r in reports]
+    return walk
+
+
+@pytest.fixture(scope="session")
+def walk(replay, tmp_path_factory) -> Walk:
+    """One data directory, walked through STEPS."""
+    return walked(tmp_path_factory.mktemp("walk"), replay)
 
 
 @pytest.fixture

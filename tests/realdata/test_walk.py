@@ -1,8 +1,7 @@
-"""The main path on real data: golden numbers, an independent computation, idempotence, one day more, readers."""
+"""The main path on real data: an independent computation, idempotence, one day more, readers."""
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 
 import duckdb
@@ -11,59 +10,9 @@ import pandas as pd
 import pytest
 
 from orchestration.calendars import nyse
+from tests.realdata.conftest import AGAIN, DAY_AFTER, DAY_BEFORE
 
 pytestmark = pytest.mark.realdata
-
-PP = 0.0051  # published numbers are rounded to two decimals of a percent
-
-
-@pytest.mark.parametrize(
-    ("symbol", "session", "window", "base", "percent"),
-    [
-        ("^RUT", "2025-12-18", "ytd", "2024-12-31", 12.45),
-        ("^GSPC", "2025-12-18", "ytd", "2024-12-31", 15.19),
-        ("^RUT", "2025-12-18", "126d", "2025-06-20", 18.90),
-        ("^GSPC", "2025-12-18", "126d", "2025-06-20", 13.52),
-        ("IWM", "2024-07-16", "5d", "2024-07-09", 11.52),
-        ("IWM", "2024-07-16", "1d", "2024-07-15", 3.41),
-        ("^RUT", "2023-10-05", "ytd", "2022-12-30", -1.69),
-        ("^GSPC", "2023-10-05", "ytd", "2022-12-30", 10.90),
-        ("IWM", "2025-12-18", "ytd", "2024-12-31", 12.56),
-    ],
-)
-def test_returns_are_the_published_ones(walk, symbol, session, window, base, percent):
-    row = walk.sql(
-        f"select base_date, 100 * return_px as percent from mart_return "
-        f"where symbol = '{symbol}' and session_date = '{session}' and window_code = '{window}'"
-    ).iloc[0]
-    assert str(row["base_date"].date()) == base
-    assert abs(row["percent"] - percent) < PP
-
-
-@pytest.mark.parametrize(
-    ("session", "spread"), [("2024-07-16", 11.81), ("2016-11-14", 10.4013)], ids=["2024-07-16", "2016-11-14"]
-)
-def test_small_caps_beat_the_nasdaq_100_by_the_published_spread(walk, session, spread):
-    row = walk.sql(
-        "select spread_px_pp, history_start from mart_relative_performance where symbol = 'IWM' "
-        f"and benchmark_symbol = 'QQQ' and session_date = '{session}' and window_code = '5d'"
-    ).iloc[0]
-    assert abs(row["spread_px_pp"] - spread) < PP
-    # IWM starts on 2000-05-26: five sessions later the pair has its first value
-    assert str(row["history_start"].date()) == "2000-06-05"
-
-
-def test_since_dates_are_the_published_ones(walk):
-    best = walk.sql(
-        "select best_since_date from mart_return "
-        "where symbol = 'IWM' and session_date = '2024-07-16' and window_code = '5d'"
-    )
-    assert str(best["best_since_date"][0].date()) == "2020-04-29"
-    widest = walk.sql(
-        "select widest_since_date from mart_relative_performance where symbol = 'IWM' and benchmark_symbol = 'QQQ' "
-        "and session_date = '2024-07-16' and window_code = '5d'"
-    )
-    assert str(widest["widest_since_date"][0].date()) == "2001-04-03"
 
 
 def latest_as_extreme(days: list, values: list[float], highest: bool) -> list:
@@ -105,45 +54,6 @@ def test_an_independent_search_agrees_with_every_since_date(walk, table, keys, v
     assert len(rows) > 500_000
 
 
-@pytest.mark.parametrize(
-    ("symbol", "first", "last", "percent"),
-    [
-        ("^RUT", "2025-10-20", "2025-11-20", -7.79),
-        ("^GSPC", "2025-10-20", "2025-11-20", -2.92),
-        ("^RUT", "2024-11-05", "2024-11-11", 7.70),
-        ("^RUT", "2024-07-12", "2024-07-16", 5.37),
-        # an event on a Saturday counts from the Friday before
-        ("^RUT", "2024-07-13", "2024-07-16", 5.37),
-        ("^RUT", "2024-11-25", "2025-02-21", -10.10),
-        ("IWM", "2021-11-08", "2024-06-10", -16.77),
-    ],
-)
-def test_returns_between_two_dates_are_the_published_ones(walk, symbol, first, last, percent):
-    row = walk.sql(f"from return_between('{symbol}', date '{first}', date '{last}')").iloc[0]
-    assert abs(100 * row["return_px"] - percent) < PP
-
-
-def test_the_close_low_and_the_intraday_low_of_january_2025_are_on_different_days(walk):
-    bars = walk.sql(
-        "select session_date, low, close from fct_price_daily where symbol = '^RUT' "
-        "and session_date between '2025-01-02' and '2025-01-31'"
-    ).set_index("session_date")
-    assert (bars["low"].idxmin().date(), round(bars["low"].min(), 2)) == (dt.date(2025, 1, 13), 2158.63)
-    assert (bars["close"].idxmin().date(), round(bars["close"].min(), 2)) == (dt.date(2025, 1, 10), 2189.23)
-
-
-def test_rates_by_observation_and_as_known_at_the_session(walk):
-    observed = walk.sql(
-        "select series_id, value from fct_macro_observation where observation_date = '2025-12-18' "
-        "and series_id in ('DGS10', 'BAMLH0A0HYM2')"
-    ).set_index("series_id")["value"]
-    assert observed.to_dict() == {"DGS10": 4.12, "BAMLH0A0HYM2": 2.95}
-    known = walk.sql(
-        "select value, observation_date from mart_macro_daily where series_id = 'DGS10' and session_date = '2025-12-18'"
-    ).iloc[0]
-    assert (known["value"], str(known["observation_date"].date())) == (4.16, "2025-12-17")
-
-
 def test_no_macro_value_is_used_before_it_could_be_known(walk):
     early = walk.sql(
         "select count(*) as n from mart_macro_daily "
@@ -180,19 +90,11 @@ def test_fund_shares_come_in_creation_units(walk):
         "select shares_outstanding from {holding_snapshot} where fund = 'IWM' and as_of_date = '2026-07-17'"
     )
     assert header["shares_outstanding"].dropna().isin([newest["shares_outstanding"]]).all()
-
-
-def test_session_counts_and_reconstitution_dates(walk):
-    sessions = walk.sql(
-        "select year(session_date) as year, count(*) as n from dim_session "
-        "where year(session_date) in (2025, 2026) group by 1 order by 1"
+    units = walk.raw(
+        "select shares_outstanding / 50000 as units from {holding_snapshot} "
+        "where fund = 'IWM' and as_of_date = '2026-05-05'"
     )
-    assert list(sessions["n"]) == [250, 251]
-    events = walk.sql(
-        "select event_date from fct_market_event where event_type = 'RUSSELL_RECONSTITUTION' "
-        "and event_date >= '2024-01-01' and event_date < '2027-01-01' order by 1"
-    )
-    assert [str(d.date()) for d in events["event_date"]] == ["2024-06-28", "2025-06-27", "2026-06-26", "2026-12-11"]
+    assert set(units["units"]) == {5575}
 
 
 def test_stored_closes_are_the_vendors(walk, replay):
@@ -245,14 +147,14 @@ def test_an_independent_computation_agrees_for_every_symbol_window_and_session(w
 
 
 def test_running_again_the_same_day_asks_nothing_adds_nothing_and_publishes_the_same(walk):
-    assert walk.releases[1] == walk.releases[2]
-    assert walk.files[1] == walk.files[2]
-    assert walk.requests[2] == 0
-    assert "unchanged" in walk.output[2]
+    assert walk.releases[AGAIN] == walk.releases[DAY_AFTER]
+    assert walk.files[AGAIN] == walk.files[DAY_AFTER]
+    assert walk.requests[AGAIN] == 0
+    assert "unchanged" in walk.output[AGAIN]
 
 
 def test_one_day_more_adds_exactly_that_days_knowledge(walk):
-    assert set(walk.files[0]) < set(walk.files[1])
+    assert set(walk.files[DAY_BEFORE]) < set(walk.files[DAY_AFTER])
     new = "fetched_at > timestamptz '2026-08-21 12:00:00-04:00'"
     bars = walk.raw("select symbol, session_date from {yahoo_bar} where " + new)
     assert set(bars["session_date"].astype(str).str[:10]) == {"2026-08-21"}
@@ -288,8 +190,8 @@ def test_one_day_more_adds_exactly_that_days_knowledge(walk):
 )
 def test_what_was_published_the_day_before_is_published_again(walk, table):
     lost = duckdb.sql(
-        f"select count(*) from (select * from {walk.exported(0, table)} "
-        f"except all select * from {walk.exported(1, table)})"
+        f"select count(*) from (select * from {walk.exported(DAY_BEFORE, table)} "
+        f"except all select * from {walk.exported(DAY_AFTER, table)})"
     ).fetchone()
     assert lost == (0,)
 
@@ -317,7 +219,7 @@ def test_sixteen_readers_saw_no_error_during_two_runs(walk):
 
 def test_status_says_what_is_there_and_what_failed(walk):
     text = walk.call("orchestration.cli.status", "2026-08-21").stdout
-    assert walk.releases[1] in text
+    assert walk.releases[AGAIN] in text
     assert "yahoo prices" in text
     assert "unknown_symbol" in text
     assert "CPIAUCNS" in text

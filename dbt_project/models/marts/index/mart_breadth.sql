@@ -1,0 +1,236 @@
+with lines as (
+    select
+        fund,
+        as_of_date,
+        security_id,
+        is_constituent,
+        price_usd,
+        shares,
+        cast(weight_pct as decimal(18, 6)) as weight,
+        known_at
+    from {{ ref('fct_holding') }}
+),
+
+-- What a file says of itself decides, not the files around it: those come later. Weights printed with two decimals
+-- lose what is below half a basis point.
+files as (
+    select
+        lines.fund,
+        lines.as_of_date,
+        sessions.session_index,
+        sum(case when lines.is_constituent then 1 else 0 end) as constituents,
+        sum(case when lines.is_constituent and lines.price_usd > 0 then 1 else 0 end) as priced,
+        max(lines.known_at) as known_at
+    from lines
+    inner join {{ ref('dim_session') }} as sessions on lines.as_of_date = sessions.session_date
+    group by lines.fund, lines.as_of_date, sessions.session_index
+    having
+        sum(lines.weight) <= 101
+        and sum(lines.weight)
+        >= 99 - 0.002 * sum(case when lines.is_constituent and lines.weight = 0 then 1 else 0 end)
+),
+
+index_files as (
+    select
+        funds.index_code,
+        files.fund,
+        files.as_of_date,
+        files.session_index,
+        files.constituents,
+        files.priced,
+        files.known_at,
+        files.session_index - lag(files.session_index) over by_session as gap_sessions,
+        lag(files.priced) over by_session as priced_before,
+        lag(files.known_at) over by_session as known_before,
+        files.session_index - min(files.session_index) over so_far as sessions_before,
+        sum(case when files.priced > 0 then 1 else 0 end) over last_50 as priced_sessions
+    from files
+    inner join {{ ref('dim_instrument') }} as funds on files.fund = funds.symbol
+    where funds.index_code is not null
+    window
+        by_session as (partition by files.fund order by files.session_index),
+        so_far as (
+            partition by files.fund order by files.session_index rows between unbounded preceding and current row
+        ),
+        last_50 as (partition by files.fund order by files.session_index range between 49 preceding and current row)
+),
+
+-- A file can show a security on two lines.
+prices as (
+    select
+        lines.fund,
+        lines.security_id,
+        index_files.session_index,
+        max(lines.price_usd) as price,
+        max(lines.shares) as shares
+    from lines
+    inner join index_files
+        on
+            lines.fund = index_files.fund
+            and lines.as_of_date = index_files.as_of_date
+    where
+        lines.is_constituent
+        and lines.price_usd > 0
+    group by lines.fund, lines.security_id, index_files.session_index
+),
+
+-- All windows of one partition and order: one pass over what may be many millions of lines.
+windowed as (
+    select
+        *,
+        lag(session_index) over by_session as previous_index,
+        lag(price) over by_session as previous_price,
+        lag(shares) over by_session as previous_shares,
+        count(*) over last_50 as prices_50,
+        -- decimals: a moving sum of doubles depends on the rows around it
+        sum(cast(price as decimal(18, 6))) over last_50 as sum_50
+    from prices
+    window
+        by_session as (partition by fund, security_id order by session_index),
+        last_50 as (
+            partition by fund, security_id order by session_index range between 49 preceding and current row
+        )
+),
+
+-- A split moves shares and price by opposite factors, creations move the shares of all lines by a few percent. The
+-- ratio of a split is that of the shares, rounded to halves or to the reciprocal of a whole number: that takes the
+-- creations off.
+splits as (
+    select
+        fund,
+        security_id,
+        session_index,
+        case
+            when shares > previous_shares then round(2 * shares / previous_shares) / 2
+            else 1 / round(previous_shares / shares)
+        end as new_per_old
+    from windowed
+    where
+        previous_shares > 0
+        and shares > 0
+        and abs(ln(shares / previous_shares)) > 0.3
+        and abs(ln(shares / previous_shares) + ln(price / previous_price)) < 0.5 * abs(ln(shares / previous_shares))
+),
+
+split_securities as (
+    select distinct
+        fund,
+        security_id
+    from splits
+),
+
+-- The few that ever split, on the basis of their first file, which no later split moves.
+rebased as (
+    select
+        windowed.fund,
+        windowed.security_id,
+        windowed.session_index,
+        windowed.previous_index,
+        round(
+            windowed.price * exp(cast(
+                sum(cast(ln(coalesce(splits.new_per_old, 1)) as decimal(28, 15))) over (
+                    partition by windowed.fund, windowed.security_id
+                    order by windowed.session_index
+                    rows between unbounded preceding and current row
+                ) as double
+            )), 6
+        ) as price
+    from windowed
+    inner join split_securities
+        on
+            windowed.fund = split_securities.fund
+            and windowed.security_id = split_securities.security_id
+    left join splits
+        on
+            windowed.fund = splits.fund
+            and windowed.security_id = splits.security_id
+            and windowed.session_index = splits.session_index
+),
+
+averaged as (
+    select
+        windowed.fund,
+        windowed.session_index,
+        windowed.previous_index,
+        windowed.price,
+        windowed.previous_price,
+        windowed.prices_50,
+        cast(windowed.sum_50 as double) / windowed.prices_50 as mean_50
+    from windowed
+    left join split_securities
+        on
+            windowed.fund = split_securities.fund
+            and windowed.security_id = split_securities.security_id
+    where split_securities.fund is null
+    union all
+    select
+        fund,
+        session_index,
+        previous_index,
+        price,
+        lag(price) over by_session as previous_price,
+        count(*) over last_50 as prices_50,
+        cast(sum(cast(price as decimal(18, 6))) over last_50 as double) / count(*) over last_50 as mean_50
+    from rebased
+    window
+        by_session as (partition by fund, security_id order by session_index),
+        last_50 as (
+            partition by fund, security_id order by session_index range between 49 preceding and current row
+        )
+),
+
+counted as (
+    select
+        fund,
+        session_index,
+        sum(case when previous_index = session_index - 1 and price > previous_price then 1 else 0 end) as advancing,
+        sum(case when previous_index = session_index - 1 and price < previous_price then 1 else 0 end) as declining,
+        sum(case when previous_index = session_index - 1 and price = previous_price then 1 else 0 end) as unchanged,
+        sum(case when prices_50 >= 45 then 1 else 0 end) as averaged_50,
+        sum(case when prices_50 >= 45 and price > mean_50 then 1 else 0 end) as above_50
+    from averaged
+    group by fund, session_index
+),
+
+judged as (
+    select
+        index_files.*,
+        counted.advancing,
+        counted.declining,
+        counted.unchanged,
+        counted.averaged_50,
+        counted.above_50,
+        case
+            when index_files.priced = 0 then 'no_prices'
+            when index_files.gap_sessions is null or index_files.gap_sessions > 1 then 'no_file_of_previous_session'
+            when index_files.priced_before = 0 then 'no_prices_before'
+            -- not one price moved: the file is the one of the session before
+            when counted.advancing + counted.declining = 0 then 'stale_prices'
+        end as null_reason
+    from index_files
+    left join counted
+        on
+            index_files.fund = counted.fund
+            and index_files.session_index = counted.session_index
+)
+
+select
+    index_code,
+    as_of_date,
+    fund,
+    cast(constituents as integer) as constituents,
+    case when null_reason is null then cast(advancing as integer) end as advancing,
+    case when null_reason is null then cast(declining as integer) end as declining,
+    case when null_reason is null then cast(unchanged as integer) end as unchanged,
+    null_reason,
+    case
+        when
+            sessions_before >= 49
+            and priced_sessions >= 45
+            and priced > 0
+            and averaged_50 >= 0.8 * constituents
+            then 100 * cast(above_50 as double) / averaged_50
+    end as pct_above_50_sessions,
+    cast(coalesce(averaged_50, 0) as integer) as averaged_50_sessions,
+    greatest(known_at, coalesce(known_before, known_at)) as known_at
+from judged
