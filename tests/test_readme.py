@@ -151,3 +151,8 @@ def test_the_lock_holds_hashes_and_no_address() -> None:
     pinned = re.findall(r"^[A-Za-z0-9_.\[\]-]+==", lock, flags=re.MULTILINE)
     assert len(pinned) > 100
     assert lock.count("--hash=sha256:") > len(pinned)
+
+
+def test_every_published_table_belongs_to_an_exposure() -> None:
+    text = (REPOSITORY / "dbt_project" / "models" / "exposures.yml").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"ref\('(\w+)'\)", text)) == [table.name for table in current_tables()]
