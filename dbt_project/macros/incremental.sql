@@ -20,7 +20,12 @@
     {%- if 'logic' not in columns -%}
         {{ return(true) }}
     {%- endif -%}
-    {{ return(run_query(context['outdated_' ~ model.name](relation)).rows | length > 0) }}
+    {#- dbt asks several times, before and after the rows are in; the graph is what one run of dbt shares -#}
+    {%- set asked_before = 'outdated ' ~ this -%}
+    {%- if asked_before not in graph -%}
+        {%- do graph.update({asked_before: run_query(context['outdated_' ~ model.name](relation)).rows | length > 0}) -%}
+    {%- endif -%}
+    {{ return(graph[asked_before]) }}
 {%- endmacro %}
 
 {# Changes when one of these models or seeds does. #}

@@ -1,11 +1,17 @@
-{# Rows whose key is incomplete or not unique. #}
-{% test primary_key(model, columns) %}
+{#
+    Rows whose key is incomplete or not unique. Where the last column numbers the rows of a part from 1 on, naming it in
+    `numbered_by` counts bits instead of grouping all rows: a tenth of the time on tens of millions.
+#}
+{% test primary_key(model, columns, numbered_by=none) %}
+    {%- set grouped = columns | reject('equalto', numbered_by) | list %}
     select
-        {{ columns | join(', ') }},
+        {{ grouped | join(', ') }},
         count(*) as occurrences
     from {{ model }}
-    group by {{ columns | join(', ') }}
-    having count(*) > 1 or {% for column in columns %}{{ column }} is null{{ ' or ' if not loop.last }}{% endfor %}
+    group by {{ grouped | join(', ') }}
+    having
+        {% if numbered_by %}count(*) <> coalesce(bit_count(bitstring_agg({{ numbered_by }}, 0, 65535)), 0){% else %}count(*) > 1{% endif %}
+        {% for column in grouped %}or {{ column }} is null{{ ' ' if not loop.last }}{% endfor %}
 {% endtest %}
 
 {# Rows outside a closed range. Null passes: whether a value must be there is another test. #}

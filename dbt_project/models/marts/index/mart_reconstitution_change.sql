@@ -147,10 +147,24 @@ brackets as (
             files.as_of_date between book_dates.new_book and book_dates.new_book + 40
         ) as after_date
     from book_dates
-    inner join files on book_dates.index_code <> files.index_code
+    inner join files
+        on
+            book_dates.index_code <> files.index_code
+            and files.as_of_date between book_dates.old_book - 40 and book_dates.new_book + 40
     group by
         book_dates.index_code, book_dates.change_date, book_dates.is_event,
         book_dates.old_book, book_dates.new_book, files.index_code
+),
+
+stays as (
+    select
+        index_code,
+        security_id,
+        valid_from,
+        -- plain comparisons, which joins can hash
+        coalesce(valid_to, date '9999-12-31') as valid_to,
+        coalesce(last_seen, date '9999-12-31') as last_seen
+    from {{ ref('fct_index_membership') }}
 ),
 
 -- Membership, not holdings, says where a security was and went: funds hold for weeks what their index deleted.
@@ -175,20 +189,20 @@ elsewhere as (
             and (placed.basis = 'reconstitution') = brackets.is_event
             and placed.old_book = brackets.old_book
             and placed.new_book = brackets.new_book
-    left join {{ ref('fct_index_membership') }} as before_stay
+    left join stays as before_stay
         on
             placed.security_id = before_stay.security_id
             and brackets.other_index = before_stay.index_code
             and brackets.before_date >= before_stay.valid_from
-            and coalesce(brackets.before_date < before_stay.valid_to, true)
-            and coalesce(brackets.before_date <= before_stay.last_seen, true)
-    left join {{ ref('fct_index_membership') }} as after_stay
+            and brackets.before_date < before_stay.valid_to
+            and brackets.before_date <= before_stay.last_seen
+    left join stays as after_stay
         on
             placed.security_id = after_stay.security_id
             and brackets.other_index = after_stay.index_code
             and brackets.after_date >= after_stay.valid_from
-            and coalesce(brackets.after_date < after_stay.valid_to, true)
-            and coalesce(brackets.after_date <= after_stay.last_seen, true)
+            and brackets.after_date < after_stay.valid_to
+            and brackets.after_date <= after_stay.last_seen
     group by placed.index_code, placed.security_id, placed.change_date, placed.direction
 ),
 
