@@ -17,7 +17,6 @@ from orchestration.publish.macros import BETWEEN, RELEASE_MACRO, create_macros
 from orchestration.publish.tables import SCHEMA, Table, literal, quoted
 
 NAME = "smallcap.duckdb"
-BUILD = "build_database"
 
 
 class ServedDatabaseError(Exception):
@@ -39,17 +38,19 @@ def build_served(data_dir: Path, database: Path, tables: Sequence[Table], releas
     temporary = data_dir / f".smallcap-{release_id}.duckdb.tmp"
     remove_temporaries(data_dir)
     with duckdb_connection(data_dir, temporary, read_only=False) as con:
-        con.execute(f"attach {literal(str(database))} as {BUILD} (read_only)")
+        # by its own name, which the views in it spell out
+        build = quoted(database.stem)
+        con.execute(f"attach {literal(str(database))} as {build} (read_only)")
         for table in tables:
             name = f"{SCHEMA}.{quoted(table.name)}"
-            rows = relation(table, release_id, BUILD)
+            rows = relation(table, release_id, database.stem)
             con.execute(f"create table {name} as {rows} order by {table.order_by}")
             con.execute(f"comment on table {name} is {literal(table.comment)}")
             for column in table.columns:
                 con.execute(f"comment on column {name}.{quoted(column.name)} is {literal(column.comment)}")
-        counts = {table.name: _rows(con, f"{BUILD}.{SCHEMA}.{quoted(table.name)}") for table in tables}
+        counts = {table.name: _rows(con, f"{build}.{SCHEMA}.{quoted(table.name)}") for table in tables}
         macros = create_macros(con, (*BETWEEN, *KNOWN_AT), tables, release_id)
-        con.execute(f"detach {BUILD}")
+        con.execute(f"detach {build}")
         con.execute("checkpoint")
     _verify(data_dir, temporary, counts, macros)
     sync(temporary)
