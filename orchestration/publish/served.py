@@ -37,20 +37,20 @@ def build_served(data_dir: Path, database: Path, tables: Sequence[Table], releas
     """
     temporary = data_dir / f".smallcap-{release_id}.duckdb.tmp"
     remove_temporaries(data_dir)
+    # views in it name the database they were made in
+    build = database.stem
     with duckdb_connection(data_dir, temporary, read_only=False) as con:
-        # by its own name, which the views in it spell out
-        build = quoted(database.stem)
-        con.execute(f"attach {literal(str(database))} as {build} (read_only)")
+        con.execute(f"attach {literal(str(database))} as {quoted(build)} (read_only)")
         for table in tables:
             name = f"{SCHEMA}.{quoted(table.name)}"
-            rows = relation(table, release_id, database.stem)
+            rows = relation(table, release_id, build)
             con.execute(f"create table {name} as {rows} order by {table.order_by}")
             con.execute(f"comment on table {name} is {literal(table.comment)}")
             for column in table.columns:
                 con.execute(f"comment on column {name}.{quoted(column.name)} is {literal(column.comment)}")
-        counts = {table.name: _rows(con, f"{build}.{SCHEMA}.{quoted(table.name)}") for table in tables}
+        counts = {table.name: _rows(con, f"{quoted(build)}.{SCHEMA}.{quoted(table.name)}") for table in tables}
         macros = create_macros(con, (*BETWEEN, *KNOWN_AT), tables, release_id)
-        con.execute(f"detach {build}")
+        con.execute(f"detach {quoted(build)}")
         con.execute("checkpoint")
     _verify(data_dir, temporary, counts, macros)
     sync(temporary)
