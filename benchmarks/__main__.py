@@ -80,9 +80,16 @@ def membership(years: float, scale: float) -> None:
                 rows.append((f"one more day ({writer.lines:,} lines)", dbt_build(data, day)))
             rows.append(("from nothing again", dbt_build(data, sessions[-1], "--full-refresh")))
             table(
-                ("build", "seconds", "peak MB", "database MB", "slowest models, seconds"),
+                ("build", "seconds", "processor seconds", "peak MB", "database MB", "slowest models, seconds"),
                 [
-                    (what, f"{b.seconds:.1f}", f"{b.peak_mb:,.0f}", f"{b.database_mb:,.0f}", b.slowest)
+                    (
+                        what,
+                        f"{b.seconds:.1f}",
+                        f"{b.cpu_seconds:.1f}",
+                        f"{b.peak_mb:,.0f}",
+                        f"{b.database_mb:,.0f}",
+                        b.slowest,
+                    )
                     for what, b in rows
                 ],
             )
@@ -93,6 +100,7 @@ class Build:
     """What one dbt build took; the peak is that of the whole process."""
 
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     database_mb: float
     slowest: str
@@ -109,22 +117,22 @@ def dbt_build(data: Path, last: dt.date, *options: str) -> Build:
     ]
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "SMALLCAP_DATA_DIR": str(data)})  # noqa: S603
-    peak = peak_memory(process)
+    cpu_seconds, peak = used_by(process)
     seconds = time.perf_counter() - began
     if process.returncode:
         sys.exit(f"dbt failed, see above; its log was in {data / 'log'}")
     results = json.loads((data / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
     slowest = sorted(results, key=lambda r: r["execution_time"], reverse=True)[:3]
     names = ", ".join(f"{r['unique_id'].split('.')[2]} {r['execution_time']:.1f}" for r in slowest)
-    return Build(seconds, peak, (data / "build" / "warehouse.duckdb").stat().st_size / 2**20, names)
+    return Build(seconds, cpu_seconds, peak, (data / "build" / "warehouse.duckdb").stat().st_size / 2**20, names)
 
 
-def peak_memory(process: subprocess.Popen) -> float:
-    """Wait for a process; its largest resident set in MB."""
+def used_by(process: subprocess.Popen) -> tuple[float, float]:
+    """Wait for a process; its processor time in seconds and its largest resident set in MB."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     # kilobytes on Linux, bytes on macOS
-    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def since_ranks(loop_series: int) -> None:
@@ -206,19 +214,38 @@ def example_queries(repeats: int) -> None:
     if not QUERIES.exists() or not database.exists():
         print(f"skipped: {QUERIES if not QUERIES.exists() else database} is not there")
         return
-    rows = []
+    rows, everything = [], []
     with closing(duckdb.connect(str(database), read_only=True, config={"threads": 2})) as con:
         for number, statement in enumerate(con.extract_statements(QUERIES.read_text(encoding="utf-8")), 1):
+            name = query_name(statement.query)
+            try:
+                con.execute(statement).fetchall()
+            except (duckdb.BinderException, duckdb.CatalogException) as error:
+                rows.append((number, name, "", "", str(error).splitlines()[0]))
+                continue
             taken = []
             for _ in range(repeats):
                 began = time.perf_counter()
                 count = len(con.execute(statement).fetchall())
                 taken.append(1000 * (time.perf_counter() - began))
-            name = next(line for line in statement.query.strip().splitlines() if line.strip()).strip("- ")[:70]
-            ninety_five = statistics.quantiles(taken, n=20)[-1] if len(taken) > 1 else taken[0]
-            rows.append((number, name, count, f"{statistics.median(taken):.1f}", f"{ninety_five:.1f}"))
+            everything.extend(taken)
+            rows.append((number, name, count, *latencies(taken)))
+    if everything:
+        rows.append(("", "all of them", "", *latencies(everything)))
     table(("no.", "query", "rows", "median ms", "95th percentile ms"), rows)
     print(f"{repeats} runs each, {database}, {database.stat().st_size / 2**20:.0f} MB")
+
+
+def latencies(milliseconds: Sequence[float]) -> tuple[str, str]:
+    """Median and 95th percentile."""
+    return f"{statistics.median(milliseconds):.1f}", f"{np.percentile(milliseconds, 95):.1f}"
+
+
+def query_name(text: str) -> str:
+    """What the comments above a query call it, else how it begins."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line.partition(":")[2].strip() for line in lines if line.startswith(("-- claim:", "-- published:"))]
+    return (" ".join(told[-2:]) or next(line for line in lines if not line.startswith("--")))[:70]
 
 
 def title(text: str) -> None:
