@@ -130,9 +130,11 @@ def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterato
     # dbt reads the folder from the environment, in which the default is not spelled out
     os.environ["SMALLCAP_DATA_DIR"] = str(settings.data_dir)
     target = build / "dbt" / context.run.run_id
-    # whatever part was asked for, the whole is built: a partial build could not be published
+    # Whatever part was asked for, the whole is built: a partial build could not be published. Unit tests look at the
+    # code and at rows of their own, never at data: they belong to the test suite.
+    select = ["--select", "fqn:*", "--exclude-resource-type", "unit_test"]
     call = dbt.cli(
-        ["build", "--select", "fqn:*", "--vars", json.dumps(build_vars(settings, now, name))],
+        ["build", *select, "--vars", json.dumps(build_vars(settings, now, name))],
         context=context,
         target_path=target,
     )

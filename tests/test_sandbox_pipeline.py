@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -11,7 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import SandboxDirectory
+from tests.conftest import REPOSITORY, SandboxDirectory
 
 TODAY = "2026-11-20"
 
@@ -42,6 +46,23 @@ def test_every_table_holds_rows(sandbox_release):
     tables = served(sandbox_release, "select table_name, estimated_size as n from duckdb_tables()")
     empty = set(tables[tables["n"] == 0]["table_name"])
     assert empty <= {"data_quality_issue"}
+
+
+def test_the_unit_tests_of_the_models_pass(sandbox_release, tmp_path):
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    places = ["--profiles-dir", ".", "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "log")]
+    done = subprocess.run(
+        [dbt, "test", "--select", "test_type:unit", *places],
+        cwd=REPOSITORY / "dbt_project",
+        env={**os.environ, "SMALLCAP_DATA_DIR": str(sandbox_release.data)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:]
+    metrics = {path.stem for path in (REPOSITORY / "dbt_project" / "models").rglob("mart_*.sql")}
+    results = json.loads((tmp_path / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
+    assert metrics <= {result["unique_id"].split(".")[2] for result in results if result["status"] == "pass"}
 
 
 def test_sandbox_data_say_so_everywhere(sandbox_release, manifest):
