@@ -236,12 +236,12 @@ def _gaps(results: Mapping[str, Any], expected: set[str]) -> Iterable[str]:
 
 
 def _expected_nodes(manifest: Mapping[str, Any]) -> set[str]:
-    nodes = {
+    """What a whole build ran. Unit tests say nothing about its data: one that ran must have passed, none has to run."""
+    return {
         name
         for name, node in manifest["nodes"].items()
         if node["resource_type"] in NODE_TYPES and (node.get("config") or {}).get("materialized") != "ephemeral"
     }
-    return nodes | set(manifest.get("unit_tests") or {})
 
 
 def _tests_run(outcomes: Iterable[Mapping[str, Any]]) -> int:
