@@ -13,25 +13,16 @@ with nodes as (
         session_index,
         node_no,
         known_at,
-        min(node_no) over (partition by index_code) as oldest_node
+        -- the newest version of the as-of date before
+        max(node_no) over (
+            partition by index_code
+            order by as_of_date
+            range between unbounded preceding and interval 1 day preceding
+        ) as previous_node
     from {{ ref('int_holding_snapshot') }}
     where
         index_code is not null
         and session_index is not null
-),
-
--- the newest version of the as-of date before
-previous_nodes as (
-    select
-        nodes.index_code,
-        nodes.node_no,
-        max(before.node_no) as previous_node
-    from nodes
-    inner join nodes as before
-        on
-            nodes.index_code = before.index_code
-            and nodes.as_of_date > before.as_of_date
-    group by nodes.index_code, nodes.node_no
 ),
 
 beginnings as (
@@ -42,7 +33,7 @@ beginnings as (
         runs.name,
         nodes.as_of_date,
         nodes.known_at,
-        previous_nodes.previous_node,
+        nodes.previous_node,
         before.known_at as previous_known_at,
         nodes.session_index - before.session_index as gap_sessions,
         count(*) over (partition by runs.index_code, runs.first_node) as beginnings_in_file
@@ -51,14 +42,10 @@ beginnings as (
         on
             runs.index_code = nodes.index_code
             and runs.first_node = nodes.node_no
-    inner join previous_nodes
-        on
-            nodes.index_code = previous_nodes.index_code
-            and nodes.node_no = previous_nodes.node_no
     inner join nodes as before
         on
-            previous_nodes.index_code = before.index_code
-            and previous_nodes.previous_node = before.node_no
+            nodes.index_code = before.index_code
+            and nodes.previous_node = before.node_no
 ),
 
 bases as (
@@ -105,25 +92,23 @@ unread as (
 -- with what lies between the two files, so that a line is compared with its nearest one whatever else is read
 read_nodes as (
     select distinct
-        unread.index_code,
-        nodes.node_no
+        index_code,
+        unnest(range(previous_node, first_node + 1)) as node_no
     from unread
-    inner join nodes
-        on
-            unread.index_code = nodes.index_code
-            and nodes.node_no between unread.previous_node and unread.first_node
 ),
 
-positions as (
+-- of few files the lines are picked out before anything is joined to all of them
+read_lines as {{ 'materialized' if remembered else 'not materialized' }} (
     select
         nodes.index_code,
         nodes.node_no,
-        resolution.security_id,
-        split_part(upper(trim(min_by(lines.name, lines.line_no))), ' ', 1) as first_word,
-        cast(sum(cast(lines.market_value_usd as decimal(38, 4))) as double) as market_value_usd,
-        cast(sum(cast(lines.weight_pct as decimal(18, 6))) as double) as weight_pct,
-        cast(sum(cast(lines.shares as decimal(38, 4))) as double) as shares,
-        max(lines.price_usd) as price_usd
+        lines.line_no,
+        lines.identity_key,
+        lines.name,
+        lines.market_value_usd,
+        lines.weight_pct,
+        lines.shares,
+        lines.price_usd
     from read_nodes
     inner join nodes
         on
@@ -135,8 +120,21 @@ positions as (
             and nodes.fund = lines.fund
             and nodes.as_of_date = lines.as_of_date
             and nodes.snapshot_seq = lines.snapshot_seq
+),
+
+positions as (
+    select
+        lines.index_code,
+        lines.node_no,
+        resolution.security_id,
+        split_part(upper(trim(min_by(lines.name, lines.line_no))), ' ', 1) as first_word,
+        cast(sum(cast(lines.market_value_usd as decimal(38, 4))) as double) as market_value_usd,
+        cast(sum(cast(lines.weight_pct as decimal(18, 6))) as double) as weight_pct,
+        cast(sum(cast(lines.shares as decimal(38, 4))) as double) as shares,
+        max(lines.price_usd) as price_usd
+    from read_lines as lines
     inner join {{ ref('int_security_resolution') }} as resolution on lines.identity_key = resolution.identity_key
-    group by nodes.index_code, nodes.node_no, resolution.security_id
+    group by lines.index_code, lines.node_no, resolution.security_id
 ),
 
 steps as (
