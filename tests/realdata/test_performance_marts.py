@@ -146,7 +146,7 @@ def test_a_later_split_moves_levels_and_nothing_else(directory, replay):
         paths = [
             f"read_parquet('{folder / table}.parquet')"
             if (folder / f"{table}.parquet").exists()
-            else f"read_parquet('{folder / table}/**/*.parquet')"
+            else f"read_parquet('{folder / table}/**/*.parquet', hive_partitioning = false)"
             for folder in (before, after)
         ]
         frames = [duckdb.sql(f"select * from {path} where symbol in ('TZA', 'TNA')").df() for path in paths]
@@ -157,10 +157,10 @@ def test_a_later_split_moves_levels_and_nothing_else(directory, replay):
     assert len(old) > 500
     levels = ["sma_20", "sma_50", "sma_100", "sma_200", "ema_20"]
     moved = new.loc["TZA", levels] / old.loc["TZA", levels]
-    assert (abs(moved.stack() - 10) < 1e-6).all()
+    assert np.nanmax((moved - 10).abs().to_numpy()) < 1e-6
     volume_lines = ["obv", "accumulation_distribution"]
     others = [column for column in old if column not in levels + volume_lines]
-    assert len(others) == 22
+    assert len(others) == 20
     for column in others:
         assert old[column].equals(new[column]), column
     assert old.loc["TNA"].equals(new.loc["TNA"])
