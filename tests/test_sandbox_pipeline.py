@@ -71,6 +71,9 @@ def test_directories_built_on_different_days_agree_on_every_common_session(sandb
         ("mart_relative_performance", "true"),
         ("fct_corporate_action", "true"),
         ("mart_macro_daily", "true"),
+        ("mart_curve_daily", "true"),
+        ("mart_inflation_monthly", "true"),
+        ("mart_signal", "true"),
         ("mart_etf_flow", "true"),
         ("fct_holding", "true"),
         ("mart_valuation_gap", "is_proxy"),
@@ -80,7 +83,7 @@ def test_directories_built_on_different_days_agree_on_every_common_session(sandb
             columns = [
                 row[0]
                 for row in con.execute(f"select column_name from (describe {table})").fetchall()
-                if row[0] not in ("known_at", "available_at", "is_availability_assumed")
+                if row[0] not in ("known_at", "available_at", "inputs_available_at", "is_availability_assumed")
             ]
             con.execute(f"attach '{sandbox_release.data / 'smallcap.duckdb'}' as later (read_only)")
             listed = ", ".join(columns)

@@ -176,7 +176,10 @@ def test_one_day_more_adds_exactly_that_days_knowledge(walk):
         "mart_return",
         "mart_relative_performance",
         "mart_macro_daily",
+        "mart_curve_daily",
+        "mart_inflation_monthly",
         "mart_etf_flow",
+        "mart_signal",
         "mart_reconstitution_change",
     ],
 )
