@@ -114,4 +114,6 @@ inner join {{ ref('dim_session') }} as sessions
         events.event_date >= sessions.session_date
         and events.event_date < sessions.next_session
 cross join as_of
-where events.event_date > {{ as_of_session() }}
+where
+    events.event_date > {{ as_of_session() }}
+    and events.event_date <= {{ add_days(as_of_session(), 365) }}

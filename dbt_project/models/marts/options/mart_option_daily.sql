@@ -17,10 +17,10 @@ with quotes as (
         quotes.available_at,
         sessions.session_index,
         {{ days_between('quotes.session_date', 'quotes.expiry_date') }} as days,
-        -- Yahoo keeps showing the volume of the day a contract last traded on
+        -- Yahoo keeps showing the volume of the day a contract last traded on; a chain was fetched before the next open
         case
-            when {{ new_york_date('quotes.last_trade_at') }} = quotes.session_date then quotes.volume
-            when {{ new_york_date('quotes.last_trade_at') }} < quotes.session_date then 0
+            when quotes.last_trade_at >= sessions.open_at then quotes.volume
+            when quotes.last_trade_at < sessions.open_at then 0
         end as volume
     from {{ ref('stg_option_quote') }} as quotes
     inner join {{ ref('dim_session') }} as sessions on quotes.session_date = sessions.session_date
@@ -92,68 +92,60 @@ wings as (
         )
 ),
 
--- The neighbours of each wanted strike within an expiry.
-neighbours as (
-    select
-        wings.underlying,
-        wings.session_date,
-        wings.expiry_date,
-        wings.days,
-        wings.percent,
-        wings.wanted,
-        max(case when wings.strike <= wings.wanted then wings.strike end) as strike_below,
-        min(case when wings.strike >= wings.wanted then wings.strike end) as strike_above
-    from (
-        select
-            wings.*,
-            targets.percent,
-            wings.underlying_price * targets.percent / 100 as wanted
-        from wings
-        cross join (values (90), (100), (110)) as targets (percent)
-    ) as wings
-    group by wings.underlying, wings.session_date, wings.expiry_date, wings.days, wings.percent, wings.wanted
-),
-
 -- Two contracts of one side and strike are rare: the first by name stands.
 curve as (
     select
         underlying,
         session_date,
         expiry_date,
+        days,
         strike,
+        min(underlying_price) as underlying_price,
         min_by(implied_vol, contract_symbol) as implied_vol
     from wings
-    group by underlying, session_date, expiry_date, strike
+    group by underlying, session_date, expiry_date, days, strike
+),
+
+wanted as (
+    select
+        curve.*,
+        targets.percent,
+        curve.underlying_price * targets.percent / 100 as wanted
+    from curve
+    cross join (values (90), (100), (110)) as targets (percent)
+),
+
+-- The neighbours of each wanted strike within an expiry.
+neighbours as (
+    select
+        underlying,
+        session_date,
+        expiry_date,
+        days,
+        percent,
+        wanted,
+        max(case when strike <= wanted then strike end) as strike_below,
+        max_by(implied_vol, case when strike <= wanted then strike end) as vol_below,
+        min(case when strike >= wanted then strike end) as strike_above,
+        min_by(implied_vol, case when strike >= wanted then strike end) as vol_above
+    from wanted
+    group by underlying, session_date, expiry_date, days, percent, wanted
 ),
 
 smiles as (
     select
-        neighbours.underlying,
-        neighbours.session_date,
-        neighbours.expiry_date,
-        neighbours.days,
-        neighbours.percent,
+        underlying,
+        session_date,
+        days,
+        percent,
         case
-            when neighbours.strike_below = neighbours.strike_above then below.implied_vol
-            else
-                below.implied_vol
-                + (above.implied_vol - below.implied_vol)
-                * (neighbours.wanted - neighbours.strike_below)
-                / (neighbours.strike_above - neighbours.strike_below)
+            when strike_below = strike_above then vol_below
+            else vol_below + (vol_above - vol_below) * (wanted - strike_below) / (strike_above - strike_below)
         end as implied_vol
     from neighbours
-    inner join curve as below
-        on
-            neighbours.underlying = below.underlying
-            and neighbours.session_date = below.session_date
-            and neighbours.expiry_date = below.expiry_date
-            and neighbours.strike_below = below.strike
-    inner join curve as above
-        on
-            neighbours.underlying = above.underlying
-            and neighbours.session_date = above.session_date
-            and neighbours.expiry_date = above.expiry_date
-            and neighbours.strike_above = above.strike
+    where
+        strike_below is not null
+        and strike_above is not null
 ),
 
 expiries as (
