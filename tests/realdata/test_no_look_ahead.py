@@ -260,4 +260,6 @@ def test_a_replay_of_the_past_publishes_what_was_published_then(walk, tmp_path):
     replayed.releases = [(replayed.data / "exports" / "latest").readlink().name]
     then, now = (manifest["tables"] for manifest in (walk.manifest(STEPS.index(day)), replayed.manifest(0)))
     assert set(then) == set(now)
-    assert [name for name in then if then[name]["sha256"] != now[name]["sha256"]] == []
+    # byte for byte; dim_release names the code as well, which may have been edited since
+    changed = [name for name in then if then[name]["sha256"] != now[name]["sha256"]]
+    assert set(changed) <= {"dim_release"}
