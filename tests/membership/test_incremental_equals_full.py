@@ -22,7 +22,13 @@ from benchmarks.archive import Market, Snapshot, Writer, build_variables, clock_
 DBT = Path(__file__).resolve().parents[2] / "dbt_project"
 TABLES = {
     "intermediate": (
-        *("int_holding_line", "int_holding_snapshot", "int_holding_basis", "int_holding_snapshot_known", "int_holding_moment"),
+        *(
+            "int_holding_line",
+            "int_holding_snapshot",
+            "int_holding_basis",
+            "int_holding_snapshot_known",
+            "int_holding_moment",
+        ),
         *("int_security_identity", "int_identity_run", "int_identity_shown", "int_holding_scale", "int_security_run"),
         *("int_security_resolution", "int_arrival_evidence", "int_departure_evidence", "int_holding_snapshot_usable"),
     ),
@@ -52,7 +58,7 @@ class Warehouse:
         (self.root / "build" / "tmp").mkdir(exist_ok=True)
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "dbt.cli.main", "--quiet", "build", "--profiles-dir", "."),
+                *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--profiles-dir", "."),
                 *("--select", *(select.format(name) for name in CHAIN)),
                 *("--exclude", "test_type:unit", "test_type:data"),
                 *("--target-path", str(self.root / "target"), "--log-path", str(self.root / "log")),
