@@ -110,7 +110,7 @@ def dbt_build(data: Path, last: dt.date, *options: str) -> Build:
     """Build the membership models and run their data tests, in a process of its own."""
     (data / "build" / "tmp").mkdir(parents=True, exist_ok=True)
     command = [
-        *(sys.executable, "-m", "dbt.cli.main", "--quiet", "build", "--profiles-dir", ".", *options),
+        *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--profiles-dir", ".", *options),
         *("--select", *(f"+{model}" for model in MODELS), "--exclude", "test_type:unit", "pair"),
         *("--target-path", str(data / "target"), "--log-path", str(data / "log")),
         *("--vars", json.dumps(build_variables(last))),

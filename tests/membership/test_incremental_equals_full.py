@@ -58,7 +58,7 @@ class Warehouse:
         (self.root / "build" / "tmp").mkdir(exist_ok=True)
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "dbt.cli.main", "--quiet", "build", "--profiles-dir", "."),
+                *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--profiles-dir", "."),
                 *("--select", *(select.format(name) for name in CHAIN)),
                 *("--exclude", "test_type:unit", "test_type:data"),
                 *("--target-path", str(self.root / "target"), "--log-path", str(self.root / "log")),
