@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
@@ -18,25 +21,32 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-REALDATA = "tests/realdata"
+@cache
+def warehouse_of(path: str) -> str:
+    """The built warehouse the tests of a file stand on, the longest to build first; the file itself where on none."""
+    text = (REPOSITORY / path).read_text(encoding="utf-8")
+    shared = ("walk", "sandbox_release", "builds")
+    return next((fixture for fixture in shared if re.search(rf"\b{fixture}\b[,):]", text)), path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest part first, so that the other worker has something to do meanwhile."""
-    items.sort(key=lambda item: not item.nodeid.startswith(REALDATA))
+    """The long parts first, so that two workers end at about the same time."""
+    order = ("walk", "sandbox_release", "builds")
+    parts = {item.nodeid: warehouse_of(item.nodeid.partition("::")[0]) for item in items}
+    items.sort(key=lambda item: order.index(parts[item.nodeid]) if parts[item.nodeid] in order else len(order))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Two workers share the suite by folder: what stands on one built warehouse stays on one worker."""
+    """Two workers share the suite by what tests stand on, so that no warehouse is built twice."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByFolder(LoadScopeScheduling):
+    class ByWarehouse(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return REALDATA if nodeid.startswith(REALDATA) else "tests"
+            return warehouse_of(nodeid.partition("::")[0])
 
     config.option.loadscopereorder = False
-    return ByFolder(config, log)
+    return ByWarehouse(config, log)
 
 
 class SandboxDirectory:
@@ -81,8 +91,16 @@ class SandboxDirectory:
 @pytest.fixture(scope="session")
 def sandbox_release(tmp_path_factory: pytest.TempPathFactory) -> SandboxDirectory:
     """A published sandbox warehouse as of 2026-11-20."""
-    directory = SandboxDirectory(tmp_path_factory.mktemp("sandbox"))
-    directory.printed = directory.run("2026-11-20")
+    root = tmp_path_factory.getbasetemp()
+    # workers have folders of their own in one they share
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    directory = SandboxDirectory(root / "sandbox")
+    printed = root / "sandbox.txt"
+    with FileLock(root / "sandbox.lock"):
+        if not printed.exists():
+            directory.root.mkdir()
+            printed.write_text(directory.run("2026-11-20"), encoding="utf-8")
+    directory.printed = printed.read_text(encoding="utf-8")
     return directory
 
 

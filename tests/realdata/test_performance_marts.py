@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests import performance_reference as reference
+from tests.realdata.conftest import DAY_AFTER, DAY_BEFORE
 
 pytestmark = pytest.mark.realdata
 
@@ -119,16 +120,16 @@ def test_daily_returns_follow_the_multiple(walk, symbol, slope):
 @pytest.mark.parametrize("table", ["mart_trend", "mart_risk", "mart_leverage", "mart_pair"])
 def test_what_was_published_the_day_before_is_published_again(walk, table):
     lost = duckdb.sql(
-        f"select count(*) from (select * from {walk.exported(0, table)} "
-        f"except all select * from {walk.exported(1, table)})"
+        f"select count(*) from (select * from {walk.exported(DAY_BEFORE, table)} "
+        f"except all select * from {walk.exported(DAY_AFTER, table)})"
     ).fetchone()
     assert lost == (0,)
 
 
 def test_only_the_running_quarter_changes_from_one_day_to_the_next(walk):
     changed = duckdb.sql(
-        f"select distinct quarter_start from (select * from {walk.exported(0, 'mart_volume_quarter')} "
-        f"except all select * from {walk.exported(1, 'mart_volume_quarter')})"
+        f"select distinct quarter_start from (select * from {walk.exported(DAY_BEFORE, 'mart_volume_quarter')} "
+        f"except all select * from {walk.exported(DAY_AFTER, 'mart_volume_quarter')})"
     ).fetchall()
     assert [str(day) for (day,) in changed] == ["2026-07-01"]
 
