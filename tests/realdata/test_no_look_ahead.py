@@ -51,7 +51,9 @@ class Rule:
 BOUNDARIES = """(
     with known as (
         select * from {fct_index_membership_revision}
-        where known_from <= timestamptz '{moment}' and (known_to is null or known_to > timestamptz '{moment}')
+        where
+            known_from <= timestamptz '{moment}' and (known_to is null or known_to > timestamptz '{moment}')
+            and not is_brief
     )
     select
         index_code, security_id, ticker, name, 'addition' as direction, valid_from as change_date,
@@ -125,6 +127,10 @@ RULES = {
             *("last_seen_before", "first_seen_after"),
         ),
         why="later files confirm, close and move what was open: the revisions known at T count",
+    ),
+    "mart_migration_matrix": Rule(
+        "event_id in (select event_id from {then})",
+        why="an event has rows once files on both sides of it are known, and a file stays as it is",
     ),
     "mart_reconstitution_summary": Rule(
         now_from=SUMMARIES,
