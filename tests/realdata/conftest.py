@@ -37,7 +37,7 @@ while not stop.exists():
         done += 1
     except Exception as error:
         errors.append(repr(error))
-    time.sleep(0.25)
+    time.sleep(1)
 report.write_text(f"{done}|{errors[:3]}")
 """
 
