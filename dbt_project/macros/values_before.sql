@@ -74,6 +74,7 @@
     ),
 
     before_compared as (
+        {% for shared, later in [('block', 'i'), ('rank_block', 'block')] %}
         select
             {% for key in keys %}this.{{ key }}, {% endfor %}
             this.i,
@@ -83,23 +84,11 @@
         inner join before_ranked as earlier
             on
                 {% for key in keys %}this.{{ key }} = earlier.{{ key }} and {% endfor %}
-                this.block = earlier.block
-                and this.i > earlier.i
+                this.{{ shared }} = earlier.{{ shared }}
+                and this.{{ later }} > earlier.{{ later }}
         group by {% for key in keys %}this.{{ key }}, {% endfor %} this.i
         union all
-        select
-            {% for key in keys %}this.{{ key }}, {% endfor %}
-            this.i,
-            count(case when earlier.x < this.x then 1 end) as n_lower,
-            count(case when earlier.x = this.x then 1 end) as n_equal
-        from before_ranked as this
-        inner join before_ranked as earlier
-            on
-                {% for key in keys %}this.{{ key }} = earlier.{{ key }} and {% endfor %}
-                this.rank_block = earlier.rank_block
-                and this.block > earlier.block
-        group by {% for key in keys %}this.{{ key }}, {% endfor %} this.i
-        union all
+        {% endfor %}
         select
             {% for key in keys %}this.{{ key }}, {% endfor %}
             this.i,
