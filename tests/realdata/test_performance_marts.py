@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from tests import performance_reference as reference
+from tests.marts import performance_reference as reference
 from tests.realdata.conftest import DAY_AFTER, DAY_BEFORE
 
 pytestmark = pytest.mark.realdata

@@ -16,7 +16,7 @@ import pandas as pd
 
 from orchestration.calendars import nyse
 
-SEEDS = Path(__file__).resolve().parent.parent / "dbt_project" / "seeds"
+SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
 AVERAGES = (20, 50, 100, 200)
 WINDOWS = (21, 63, 126, 252)
 RISK_VALUES = ("observations", "beta", "correlation", "realised_vol_pct", "beta_to_ust10_bp")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from tests import performance_reference as reference
+from tests.marts import performance_reference as reference
 
 
 @pytest.mark.parametrize(
