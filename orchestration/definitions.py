@@ -5,6 +5,8 @@ import datetime as dt
 import dagster as dg
 
 from orchestration.automation import after_close, daily_job
+from orchestration.build.assets import warehouse
+from orchestration.build.project import DBT
 from orchestration.ingest.constituents import constituents
 from orchestration.ingest.etf_shares import etf_shares
 from orchestration.ingest.events import events
@@ -13,7 +15,6 @@ from orchestration.ingest.macro import macro
 from orchestration.ingest.prices import prices
 from orchestration.ingest.snapshots import fund_valuation, options
 from orchestration.publish.asset import release
-from orchestration.warehouse import DBT, warehouse
 
 # runs come every session at 17:30: over a long weekend four days apart, never five
 FRESH = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(days=5), warn_window=dt.timedelta(days=4, hours=6))

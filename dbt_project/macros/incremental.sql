@@ -80,7 +80,7 @@
     {{ return(found.columns[0].values() | join(', ') if found.rows | length else 'null') }}
 {%- endmacro %}
 
-{# What the nodes of a fund are, in order; aggregates over int_holding_snapshot. Where it is equal, the lines are. #}
+{# What the nodes of a fund are, in order; aggregates over int_holding_file. Where it is equal, the lines are. #}
 {% macro basis_of() -%}
     md5(string_agg(concat_ws(' ', as_of_date, snapshot_seq, payload_sha256, logic), ',' order by node_no))
 {%- endmacro %}
@@ -101,7 +101,7 @@
     files as (
         select snapshots.*
         from known
-        inner join {{ ref('int_holding_snapshot') }} as snapshots
+        inner join {{ ref('int_holding_file') }} as snapshots
             on
                 known.fund = snapshots.fund
                 and known.through_node >= snapshots.node_no

@@ -220,7 +220,7 @@ class _Fund:
 
 
 def nodes_of(rows: Iterable[Mapping[str, Any]]) -> list[Node]:
-    """Rows of int_holding_snapshot as nodes."""
+    """Rows of int_holding_file as nodes."""
     return [
         Node(
             fund=row["fund"],

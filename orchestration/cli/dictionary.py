@@ -32,7 +32,7 @@ def current_tables() -> tuple[Table, ...]:
         PublishRefused: A published model does not name its primary key.
     """
     # the import parses the project, which takes seconds and should not delay --help
-    from orchestration.warehouse import dbt_project
+    from orchestration.build.project import dbt_project
 
     return published_tables(json.loads(dbt_project().manifest_path.read_text(encoding="utf-8")))
 

@@ -19,8 +19,9 @@ from typing import Any
 
 import duckdb
 
+from orchestration.build.record import BuildRecordError, load_record
 from orchestration.lake.contracts import TABLES
-from orchestration.publish.audit import audit, load_record
+from orchestration.publish.audit import audit
 from orchestration.publish.files import duckdb_connection
 from orchestration.publish.manifest import load_manifest
 from orchestration.publish.release import latest_release, releases
@@ -163,7 +164,7 @@ def _build(settings: Settings) -> tuple[bool, str]:
         if record is None:
             return False, "nothing built yet: run make run"
         found = audit(settings.data_dir, settings.source)
-    except PublishRefused as error:
+    except (BuildRecordError, PublishRefused) as error:
         return True, str(error)
     warned = f", {len(found.warnings)} warnings" if found.warnings else ""
     return True, f"passed {found.tests} tests{warned}, finished {record.finished_at}, session {record.as_of_session}"

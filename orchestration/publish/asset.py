@@ -2,10 +2,10 @@
 
 import dagster as dg
 
+from orchestration.build.assets import warehouse
 from orchestration.ingest.common import OWNER
 from orchestration.publish.release import publish
 from orchestration.settings import load_settings
-from orchestration.warehouse import warehouse
 
 
 @dg.asset(

@@ -6,54 +6,18 @@ refuses whenever the database, the results and the record of the build do not be
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.lake.store import write_atomically
+from orchestration.build.record import BuildRecord, BuildRecordError, load_record, read_json
 from orchestration.publish.tables import PublishRefused
 
-RECORD_NAME = "build_result.json"
 NODE_TYPES = frozenset({"model", "seed", "snapshot", "test"})
 TEST_TYPES = frozenset({"test", "unit_test"})
 PASSED = frozenset({"success", "pass", "warn"})
 AGAIN = "Build again (make run)"
-
-
-@dataclass(frozen=True)
-class BuildRecord:
-    """What one dbt build was, written right after it, whether it passed or failed.
-
-    Attributes:
-        invocation_id: dbt's id of the build.
-        dbt_target_path: Folder with the build's manifest.json and run_results.json.
-        database_path: The build database.
-        database_size: Its size in bytes when the build ended.
-        database_mtime_ns: Its modification time when the build ended.
-        now_at: The warehouse clock of the build, ISO 8601 with offset.
-        as_of_session: Newest closed session at that clock, ISO 8601.
-        source: sandbox or live.
-        release_id: Name the release gets if it is published.
-        git_commit: Commit of the code, or unknown.
-        dagster_run_id: The Dagster run, if there was one.
-        finished_at: Wall clock at the end, ISO 8601 with offset.
-    """
-
-    invocation_id: str
-    dbt_target_path: Path
-    database_path: Path
-    database_size: int
-    database_mtime_ns: int
-    now_at: str
-    as_of_session: str
-    source: str
-    release_id: str
-    git_commit: str
-    dagster_run_id: str | None
-    finished_at: str
 
 
 @dataclass(frozen=True)
@@ -73,67 +37,6 @@ class Audit:
     tests: int
 
 
-def record_build(
-    data_dir: Path,
-    *,
-    dbt_target_path: Path,
-    database_path: Path,
-    now_at: dt.datetime,
-    as_of_session: dt.date,
-    source: str,
-    release_id: str,
-    git_commit: str,
-    dagster_run_id: str | None = None,
-) -> BuildRecord:
-    """Write down the build that just ended; call it after dbt has closed the database, failed builds included."""
-    results = _read_json(dbt_target_path / "run_results.json")
-    stat = database_path.stat()
-    record = BuildRecord(
-        invocation_id=results["metadata"]["invocation_id"],
-        dbt_target_path=dbt_target_path,
-        database_path=database_path,
-        database_size=stat.st_size,
-        database_mtime_ns=stat.st_mtime_ns,
-        now_at=now_at.isoformat(),
-        as_of_session=as_of_session.isoformat(),
-        source=source,
-        release_id=release_id,
-        git_commit=git_commit,
-        dagster_run_id=dagster_run_id,
-        finished_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    )
-    save_record(data_dir, record)
-    return record
-
-
-def save_record(data_dir: Path, record: BuildRecord) -> Path:
-    """Write a record to build/build_result.json; paths below the data directory are stored relative to it."""
-    path = data_dir / "build" / RECORD_NAME
-    content = {
-        name: _portable(value, data_dir) if isinstance(value, Path) else value for name, value in asdict(record).items()
-    }
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
-    return path
-
-
-def load_record(data_dir: Path) -> BuildRecord | None:
-    """The record of the newest build; None where nothing was built.
-
-    Raises:
-        PublishRefused: The file is not a build record.
-    """
-    path = data_dir / "build" / RECORD_NAME
-    if not path.exists():
-        return None
-    try:
-        content = _read_json(path)
-        for name in ("dbt_target_path", "database_path"):
-            content[name] = data_dir / content[name]
-        return BuildRecord(**content)
-    except (TypeError, KeyError, ValueError) as error:
-        raise PublishRefused(f"Not published: {path} is not a build record ({error}). {AGAIN}.") from error
-
-
 def audit(data_dir: Path, source: str) -> Audit:
     """Check that the newest build may be published.
 
@@ -144,7 +47,10 @@ def audit(data_dir: Path, source: str) -> Audit:
     Raises:
         PublishRefused: It may not; the message names every reason.
     """
-    record = load_record(data_dir)
+    try:
+        record = load_record(data_dir)
+    except BuildRecordError as error:
+        raise PublishRefused(f"Not published: {error}. {AGAIN}.") from error
     if record is None:
         raise PublishRefused(f"Not published: nothing was built in {data_dir} yet. Run: make run.")
     if record.source != source:
@@ -261,16 +167,8 @@ def _short_name(unique_id: str) -> str:
 def _artifact(record: BuildRecord, name: str) -> dict[str, Any]:
     path = record.dbt_target_path / name
     try:
-        return _read_json(path)
+        return read_json(path)
     except FileNotFoundError as error:
         raise PublishRefused(f"Not published: {path} of the recorded build is missing. {AGAIN}.") from error
     except ValueError as error:
         raise PublishRefused(f"Not published: {path} cannot be read ({error}). {AGAIN}.") from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _portable(path: Path, data_dir: Path) -> str:
-    return path.relative_to(data_dir).as_posix() if path.is_relative_to(data_dir) else str(path)

@@ -6,8 +6,8 @@ with moments as (
     select
         funds.fund,
         moments.known_moment
-    from (select distinct fund from {{ ref('int_holding_snapshot') }}) as funds
-    cross join (select distinct known_moment from {{ ref('int_holding_snapshot') }}) as moments
+    from (select distinct fund from {{ ref('int_holding_file') }}) as funds
+    cross join (select distinct known_moment from {{ ref('int_holding_file') }}) as moments
 ),
 
 nodes as (
@@ -34,7 +34,7 @@ nodes as (
                 snapshots.snapshot_seq desc
         ) = 1 as is_current
     from moments
-    inner join {{ ref('int_holding_snapshot') }} as snapshots on moments.fund = snapshots.fund
+    inner join {{ ref('int_holding_file') }} as snapshots on moments.fund = snapshots.fund
 ),
 
 neighbours as (

@@ -24,13 +24,13 @@ TABLES = {
     "intermediate": (
         *(
             "int_holding_line",
-            "int_holding_snapshot",
-            "int_holding_basis",
-            "int_holding_snapshot_known",
-            "int_holding_moment",
+            "int_holding_file",
+            "int_evidence_basis",
+            "int_holding_file_as_known",
+            "int_newest_file_as_known",
         ),
-        *("int_security_identity", "int_identity_run", "int_identity_shown", "int_holding_scale", "int_security_run"),
-        *("int_security_resolution", "int_arrival_evidence", "int_departure_evidence", "int_holding_snapshot_usable"),
+        *("int_security_identity", "int_identity_run", "int_identity_seen", "int_holding_scale", "int_presence"),
+        *("int_security_resolution", "int_arrival_evidence", "int_departure_evidence", "int_holding_file_usable"),
     ),
     "main": (
         *("fct_holding", "dim_security", "dim_security_identifier", "fct_index_membership"),

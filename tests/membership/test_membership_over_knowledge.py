@@ -130,7 +130,7 @@ def worlds(draw) -> World:
 
 
 def _number(files: list[dict]) -> None:
-    """What int_holding_snapshot says of nodes and moments."""
+    """What int_holding_file says of nodes and moments."""
     by_day: dict[dt.date, dt.datetime] = {}
     for file in files:
         day = file["known_at"].date()
@@ -233,8 +233,8 @@ def con():
 
 def load(con: duckdb.DuckDBPyConnection, world: World) -> None:
     tables = {
-        "int_holding_snapshot": table(world.files, FILES),
-        "int_security_run": table(_runs(world.shown), RUNS),
+        "int_holding_file": table(world.files, FILES),
+        "int_presence": table(_runs(world.shown), RUNS),
         "fct_market_event": table(world.events, EVENTS),
         "int_departure_evidence": table(world.departures, DEPARTURES),
         "int_arrival_evidence": table(world.arrivals, ARRIVALS),
@@ -269,7 +269,7 @@ def lattice_tables(con: duckdb.DuckDBPyConnection, world: World) -> None:
             ),
         ),
     )
-    con.execute("create or replace table int_holding_snapshot_known as select * from rows")
+    con.execute("create or replace table int_holding_file_as_known as select * from rows")
     con.register(
         "rows",
         pa.Table.from_pylist(
@@ -283,13 +283,13 @@ def lattice_tables(con: duckdb.DuckDBPyConnection, world: World) -> None:
             ),
         ),
     )
-    con.execute("create or replace table int_holding_moment as select * from rows")
+    con.execute("create or replace table int_newest_file_as_known as select * from rows")
 
 
-REVISIONS = DBT / "models" / "core" / "fct_index_membership_revision.sql"
+REVISIONS = DBT / "models" / "core" / "membership" / "fct_index_membership_revision.sql"
 CHANGES = re.compile(r"^changes as \(.*?^\),", re.DOTALL | re.MULTILINE)
 EVERY_MOMENT = """changes as (
-    select distinct r.security_id, m.moment_no from int_security_run as r cross join int_holding_moment as m
+    select distinct r.security_id, m.moment_no from int_presence as r cross join int_newest_file_as_known as m
 ),"""
 
 
@@ -373,9 +373,9 @@ def test_states_of_files_equal_their_definition(con, world):
             case when n.node_no <= m.newest_node then s.opening_node end as opening_node,
             case when n.node_no >= m.newest_node then m.newest_node else s.closing_node end as closing_node,
             case when n.node_no < m.newest_node then s.absent_node end as absent_node
-        from int_holding_moment as m
-        inner join int_holding_snapshot as n on m.fund = n.fund
-        asof left join int_holding_snapshot_known as s
+        from int_newest_file_as_known as m
+        inner join int_holding_file as n on m.fund = n.fund
+        asof left join int_holding_file_as_known as s
             on n.fund = s.fund and n.node_no = s.node_no and m.moment_no >= s.moment_no
         """
     )

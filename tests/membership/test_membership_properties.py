@@ -86,7 +86,7 @@ def known_now(con: duckdb.DuckDBPyConnection, this: World) -> set[tuple]:
     """Membership by what is known at the end."""
     load(con, this)
     lattice_tables(con, this)
-    model = sql(DBT / "models" / "core" / "fct_index_membership_revision.sql")
+    model = sql(DBT / "models" / "core" / "membership" / "fct_index_membership_revision.sql")
     return set(con.execute(f"select {', '.join(STAY)} from ({model}) where known_to is null").fetchall())
 
 

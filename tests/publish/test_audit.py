@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.publish.audit import audit, load_record, save_record
+from orchestration.build.record import load_record, save_record
+from orchestration.publish.audit import audit
 from orchestration.publish.release import publish
 from orchestration.publish.tables import PublishRefused
 from tests.publish.tiny_project import Builds, build, dbt, record, settings

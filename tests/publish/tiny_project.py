@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import pytest
 
-from orchestration.publish.audit import BuildRecord, load_record, record_build, save_record
+from orchestration.build.record import BuildRecord, load_record, record_build, save_record
 from orchestration.settings import Settings, load_settings
 
 FILES = {

@@ -29,7 +29,7 @@ select
     lines.available_at
 from {{ ref('int_holding_line') }} as lines
 left join {{ ref('int_security_resolution') }} as resolution on lines.identity_key = resolution.identity_key
-inner join {{ ref('int_holding_snapshot') }} as snapshots
+inner join {{ ref('int_holding_file') }} as snapshots
     on
         lines.vendor = snapshots.vendor
         and lines.fund = snapshots.fund

@@ -8,7 +8,7 @@ with lines as (
         lines.as_of_date,
         lines.shares
     from {{ ref('int_holding_line') }} as lines
-    inner join {{ ref('int_holding_snapshot') }} as snapshots
+    inner join {{ ref('int_holding_file') }} as snapshots
         on
             lines.vendor = snapshots.vendor
             and lines.fund = snapshots.fund

@@ -17,7 +17,7 @@ with shown as (
             fund := runs.fund,
             identity_key := runs.identity_key
         ) as recency
-    from {{ ref('int_identity_shown') }} as runs
+    from {{ ref('int_identity_seen') }} as runs
     inner join {{ ref('int_security_identity') }} as identities
         on
             runs.fund = identities.fund

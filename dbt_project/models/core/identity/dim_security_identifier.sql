@@ -18,7 +18,7 @@ with runs as (
             fund := runs.fund,
             identity_key := runs.identity_key
         ) as precedence
-    from {{ ref('int_identity_shown') }} as runs
+    from {{ ref('int_identity_seen') }} as runs
     inner join {{ ref('int_security_identity') }} as identities
         on
             runs.fund = identities.fund

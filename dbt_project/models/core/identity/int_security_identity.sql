@@ -17,13 +17,13 @@ with bases as (
         fund,
         max(node_no) as through_node,
         {{ basis_of() }} as basis
-    from {{ ref('int_holding_snapshot') }}
+    from {{ ref('int_holding_file') }}
     group by fund
 ),
 
 files as (
     select snapshots.*
-    from {{ ref('int_holding_snapshot') }} as snapshots
+    from {{ ref('int_holding_file') }} as snapshots
     {% if grows %}
         left join (select fund, max(through_node) as through_node from {{ this }} group by fund) as known
             on snapshots.fund = known.fund

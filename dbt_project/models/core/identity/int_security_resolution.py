@@ -63,7 +63,7 @@ def model(dbt, session):
     scales = {(row["fund"], row["as_of_date"]): row["scale"] for row in _rows(dbt.ref("int_holding_scale"))}
     files = [
         File(row["fund"], row["as_of_date"], scales.get((row["fund"], row["as_of_date"])))
-        for row in _rows(dbt.ref("int_holding_snapshot"))
+        for row in _rows(dbt.ref("int_holding_file"))
     ]
     overrides = [
         Override(

@@ -26,7 +26,7 @@ nodes as (
         node_no,
         as_of_date,
         session_index
-    from {{ ref('int_holding_snapshot') }}
+    from {{ ref('int_holding_file') }}
     where index_code is not null
 ),
 
@@ -40,7 +40,7 @@ states as (
         closing_node,
         absent_node,
         second_absent_node
-    from {{ ref('int_holding_snapshot_known') }}
+    from {{ ref('int_holding_file_as_known') }}
     where index_code is not null
 ),
 
@@ -53,7 +53,7 @@ moments as (
         newest_date,
         earlier_newest_node,
         earlier_newest_date
-    from {{ ref('int_holding_moment') }}
+    from {{ ref('int_newest_file_as_known') }}
     where index_code is not null
 ),
 
@@ -156,7 +156,7 @@ securities as (
     select distinct
         index_code,
         security_id
-    from {{ ref('int_security_run') }}
+    from {{ ref('int_presence') }}
 ),
 
 -- What is known of a security changes only when one of its runs opens or closes differently for the reader, ...
@@ -165,7 +165,7 @@ run_changes as (
         runs.index_code,
         runs.security_id,
         states.moment_no
-    from {{ ref('int_security_run') }} as runs
+    from {{ ref('int_presence') }} as runs
     inner join states
         on
             runs.index_code = states.index_code
@@ -175,7 +175,7 @@ run_changes as (
         runs.index_code,
         runs.security_id,
         states.moment_no
-    from {{ ref('int_security_run') }} as runs
+    from {{ ref('int_presence') }} as runs
     inner join states
         on
             runs.index_code = states.index_code
@@ -194,7 +194,7 @@ absences as (
         runs.index_code,
         runs.security_id,
         absent.as_of_date as absent_date
-    from {{ ref('int_security_run') }} as runs
+    from {{ ref('int_presence') }} as runs
     inner join states
         on
             runs.index_code = states.index_code
@@ -237,7 +237,7 @@ elsewhere_changes as (
         absences.security_id,
         elsewhere_moments.moment_no
     from absences
-    inner join {{ ref('int_security_run') }} as elsewhere
+    inner join {{ ref('int_presence') }} as elsewhere
         on
             absences.security_id = elsewhere.security_id
             and absences.index_code <> elsewhere.index_code
@@ -332,7 +332,7 @@ visible_runs as (
         runs.first_node,
         runs.last_node
     from readings
-    inner join {{ ref('int_security_run') }} as runs
+    inner join {{ ref('int_presence') }} as runs
         on
             readings.index_code = runs.index_code
             and readings.security_id = runs.security_id

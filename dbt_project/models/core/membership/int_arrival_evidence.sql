@@ -19,7 +19,7 @@ with nodes as (
             order by as_of_date
             range between unbounded preceding and interval 1 day preceding
         ) as previous_node
-    from {{ ref('int_holding_snapshot') }}
+    from {{ ref('int_holding_file') }}
     where
         index_code is not null
         and session_index is not null
@@ -37,7 +37,7 @@ beginnings as (
         before.known_at as previous_known_at,
         nodes.session_index - before.session_index as gap_sessions,
         count(*) over (partition by runs.index_code, runs.first_node) as beginnings_in_file
-    from {{ ref('int_security_run') }} as runs
+    from {{ ref('int_presence') }} as runs
     inner join nodes
         on
             runs.index_code = nodes.index_code
@@ -59,11 +59,11 @@ bases as (
             string_agg(beginnings.security_id || coalesce(beginnings.name, ''), ' ' order by beginnings.security_id)
         )) as basis
     from beginnings
-    left join {{ ref('int_holding_basis') }} as this_file
+    left join {{ ref('int_evidence_basis') }} as this_file
         on
             beginnings.index_code = this_file.index_code
             and beginnings.first_node = this_file.node_no
-    left join {{ ref('int_holding_basis') }} as file_before
+    left join {{ ref('int_evidence_basis') }} as file_before
         on
             beginnings.index_code = file_before.index_code
             and beginnings.previous_node = file_before.node_no

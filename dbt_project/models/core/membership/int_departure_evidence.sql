@@ -19,7 +19,7 @@ with nodes as (
             order by as_of_date
             range between interval 1 day following and unbounded following
         ) as next_date
-    from {{ ref('int_holding_snapshot') }}
+    from {{ ref('int_holding_file') }}
     where index_code is not null
 ),
 
@@ -32,7 +32,7 @@ ends as (
         runs.name,
         nodes.as_of_date as last_date,
         nodes.next_date
-    from {{ ref('int_security_run') }} as runs
+    from {{ ref('int_presence') }} as runs
     inner join nodes
         on
             runs.index_code = nodes.index_code
@@ -55,7 +55,7 @@ bases as (
         ends.last_node,
         md5(concat_ws(' ', files.window_basis, identities.identities_basis)) as basis
     from ends
-    left join {{ ref('int_holding_basis') }} as files
+    left join {{ ref('int_evidence_basis') }} as files
         on
             ends.index_code = files.index_code
             and ends.last_node = files.node_no

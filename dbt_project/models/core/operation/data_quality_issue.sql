@@ -24,7 +24,7 @@ snapshots as (
         || coalesce(cast(cast(coalesce(lines_before, lines_after) as integer) as varchar), 'unknown')
         || ' lines in the files around' as detail,
         'file kept in fct_holding, not used for membership' as resolution
-    from {{ ref('int_holding_snapshot_usable') }}
+    from {{ ref('int_holding_file_usable') }}
     where not is_usable
 ),
 
@@ -39,7 +39,7 @@ counts as (
         snapshots.as_of_date as row_date,
         snapshots.constituents || ' constituents, expected ' || bands.lowest || ' to ' || bands.highest as detail,
         'file used' as resolution
-    from {{ ref('int_holding_snapshot_usable') }} as snapshots
+    from {{ ref('int_holding_file_usable') }} as snapshots
     inner join (
         values
         ('R2000', 1850, 2150),
@@ -261,7 +261,7 @@ identities as (
         max(identities.last_seen) as last_seen,
         min(snapshots.known_at) as known_at
     from {{ ref('int_security_identity') }} as identities
-    inner join {{ ref('int_holding_snapshot') }} as snapshots
+    inner join {{ ref('int_holding_file') }} as snapshots
         on
             identities.fund = snapshots.fund
             and identities.first_node = snapshots.node_no

@@ -21,7 +21,7 @@ files as (
         lead(session_index) over by_date as next_index,
         lead(session_index) over by_date - session_index as gap_after,
         row_number() over (partition by fund order by as_of_date desc) as files_from_end
-    from {{ ref('int_holding_snapshot_usable') }}
+    from {{ ref('int_holding_file_usable') }}
     where
         is_usable
         and index_code is not null

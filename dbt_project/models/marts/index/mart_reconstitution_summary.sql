@@ -14,7 +14,7 @@ snapshots as (
         index_code,
         fund,
         as_of_date
-    from {{ ref('int_holding_snapshot_usable') }}
+    from {{ ref('int_holding_file_usable') }}
     where
         is_usable
         and index_code in ('R1000', 'R2000', 'R3000', 'RMICRO')

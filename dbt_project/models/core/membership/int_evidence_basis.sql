@@ -10,7 +10,7 @@ with files as (
         md5_number_lower(
             concat_ws(' ', as_of_date, snapshot_seq, payload_sha256, logic, epoch_us(known_at), session_index)
         ) as file_hash
-    from {{ ref('int_holding_snapshot') }}
+    from {{ ref('int_holding_file') }}
 ),
 
 -- Which identities a file shows, and as which securities: what begins with it less what ended before it.

@@ -8,7 +8,7 @@ with states as (
         opening_node,
         closing_node,
         absent_node
-    from {{ ref('int_holding_snapshot_known') }}
+    from {{ ref('int_holding_file_as_known') }}
     qualify row_number() over (partition by fund, node_no order by moment_no desc) = 1
 ),
 
@@ -16,7 +16,7 @@ newest as (
     select
         fund,
         newest_node
-    from {{ ref('int_holding_moment') }}
+    from {{ ref('int_newest_file_as_known') }}
     qualify row_number() over (partition by fund order by moment_no desc) = 1
 ),
 
@@ -51,15 +51,15 @@ select
     first_absent.as_of_date as first_absent
 from shown
 inner join {{ ref('int_security_resolution') }} as resolution on shown.identity_key = resolution.identity_key
-inner join {{ ref('int_holding_snapshot') }} as first_shown
+inner join {{ ref('int_holding_file') }} as first_shown
     on
         shown.fund = first_shown.fund
         and shown.first_node = first_shown.node_no
-inner join {{ ref('int_holding_snapshot') }} as last_shown
+inner join {{ ref('int_holding_file') }} as last_shown
     on
         shown.fund = last_shown.fund
         and shown.last_node = last_shown.node_no
-left join {{ ref('int_holding_snapshot') }} as first_absent
+left join {{ ref('int_holding_file') }} as first_absent
     on
         shown.fund = first_absent.fund
         and shown.absent_node = first_absent.node_no

@@ -9,7 +9,7 @@ with newest as (
         unusable_reason,
         lines_before,
         lines_after
-    from {{ ref('int_holding_snapshot_known') }}
+    from {{ ref('int_holding_file_as_known') }}
     qualify
         row_number() over (partition by fund, node_no order by moment_no desc) = 1
         and is_current
@@ -29,7 +29,7 @@ select
     newest.lines_after,
     newest.is_usable,
     newest.unusable_reason
-from {{ ref('int_holding_snapshot') }} as snapshots
+from {{ ref('int_holding_file') }} as snapshots
 inner join newest
     on
         snapshots.fund = newest.fund

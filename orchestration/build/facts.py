@@ -1,0 +1,36 @@
+"""The facts of one build: the clock, the release it makes, the commit of the code."""
+
+import datetime as dt
+import subprocess
+
+from orchestration.calendars import last_closed_session
+from orchestration.settings import REPOSITORY, Settings
+
+
+def build_vars(settings: Settings, now: dt.datetime, release_id: str) -> dict[str, str]:
+    """What a build depends on besides the raw lake."""
+    return {
+        "now_at": now.isoformat(sep=" ", timespec="seconds"),
+        "as_of_session": last_closed_session(now).isoformat(),
+        "start_date": settings.start.isoformat(),
+        "source": settings.source,
+        "release_id": release_id,
+        "git_commit": git_commit(),
+    }
+
+
+def release_id(settings: Settings, now: dt.datetime) -> str:
+    """Name of the release a build makes: its source, newest session, and the clock."""
+    return f"{settings.source}-{last_closed_session(now):%Y%m%d}-{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}"
+
+
+def git_commit() -> str:
+    """The commit of the code that builds, `-dirty` where files differ from it; `unknown` outside a repository."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607 - git of the PATH
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
