@@ -75,6 +75,11 @@ def test_sandbox_data_say_so_everywhere(sandbox_release, manifest):
     assert "SYNTHETIC" in status
 
 
+def test_a_release_says_by_which_version_it_was_made(sandbox_release, manifest):
+    assert list(served(sandbox_release, "select version from dim_release")["version"]) == [project_version()]
+    assert manifest["version"] == manifest["versions"]["project"] == project_version()
+
+
 def test_a_directory_of_the_sandbox_is_refused_to_a_live_run(sandbox_release):
     key = {"SMALLCAP_SOURCE": "live", "FRED_API_KEY": "0" * 32}
     done = sandbox_release.call("orchestration.cli.run", TODAY, **key)
