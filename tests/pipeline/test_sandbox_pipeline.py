@@ -15,6 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration.build.facts import project_version
 from tests.conftest import REPOSITORY, SandboxDirectory
 
 TODAY = "2026-11-20"
