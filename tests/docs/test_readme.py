@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import re
 import subprocess
@@ -200,17 +201,23 @@ def test_every_model_that_is_named_exists() -> None:
     assert "fct_index_membership_revision" in words
 
 
-def test_the_pages_of_rooms_name_every_room() -> None:
-    sections = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", ARCHITECTURE, re.MULTILINE | re.DOTALL))
+def _section(text: str, heading: str) -> str:
+    """What stands below a heading of the second level."""
+    return dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))[heading]
 
+
+ROOMS = "The rooms of orchestration/"
+
+
+def test_the_page_of_rooms_names_every_room() -> None:
     def rooms(section: str) -> set[str]:
-        return set(re.findall(r"^\| `([\w./]+)` \|", sections[section], re.MULTILINE))
+        return set(re.findall(r"^\| `([\w./]+)` \|", _section(ARCHITECTURE, section), re.MULTILINE))
 
     def there(folder: str) -> set[str]:
         found = {path for path in (REPOSITORY / folder).iterdir() if not path.name.startswith(("_", "."))}
         return {f"{path.name}/" if path.is_dir() else path.name for path in found}
 
-    assert rooms("The rooms of orchestration/") == there("orchestration")
+    assert rooms(ROOMS) == there("orchestration")
     models = "dbt_project/models"
     named = rooms("The rooms of dbt_project/")
     assert {room for room in named if room.startswith("models/")} == {
@@ -218,8 +225,37 @@ def test_the_pages_of_rooms_name_every_room() -> None:
     }
     assert there(f"{models}/core") <= named
     for room in there(f"{models}/marts"):
-        assert f"`{room}`" in sections["The rooms of dbt_project/"], room
+        assert f"`{room}`" in _section(ARCHITECTURE, "The rooms of dbt_project/"), room
     assert {room for room in named if not room.startswith("models/")} - there(f"{models}/core") <= there("dbt_project")
+
+
+def _imports(path: Path) -> set[str]:
+    """Dotted names of the modules a file imports."""
+    out = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            out |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            out.add(node.module)
+    return out
+
+
+KNOWLEDGE = re.findall(r"^\| `([\w./]+)` \|[^|]+\|([^|]+)\|$", _section(ARCHITECTURE, ROOMS), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("room", "known"), KNOWLEDGE, ids=[room for room, _ in KNOWLEDGE])
+def test_a_room_knows_only_what_the_page_says_it_may(room: str, known: str) -> None:
+    home = REPOSITORY / "orchestration" / room
+    files = [path for path in ([home] if home.is_file() else home.rglob("*.py")) if path.suffix == ".py"]
+    imported = set().union(*map(_imports, files))
+    for library in ("dagster", "duckdb"):
+        if f"no {library}" in known.lower():
+            assert not {name for name in imported if name.partition(".")[0].startswith(library)}
+    if room in ("cli/", "definitions.py"):
+        return
+    parts = {name.split(".")[1] for name in imported if name.startswith("orchestration.")}
+    allowed = {name.rstrip("/").removesuffix(".py") for name in re.findall(r"`([\w./]+)`", known)}
+    assert parts - {room.rstrip("/").removesuffix(".py")} <= allowed
 
 
 def test_the_overview_names_every_table_once() -> None:
