@@ -11,7 +11,7 @@ import dagster as dg
 import duckdb
 from dagster_dbt import DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
-from orchestration.build.facts import build_vars, git_commit, release_id
+from orchestration.build.facts import build_vars, git_commit, project_version, release_id
 from orchestration.build.project import DBT_PROJECT
 from orchestration.build.record import record_build
 from orchestration.build.translator import Translator
@@ -60,6 +60,7 @@ def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterato
                 as_of_session=last_closed_session(now),
                 source=settings.source,
                 release_id=name,
+                version=project_version(),
                 git_commit=git_commit(),
                 dagster_run_id=context.run.run_id,
             )

@@ -1,7 +1,8 @@
-"""The facts of one build: the clock, the release it makes, the commit of the code."""
+"""The facts of one build: the clock, the release it makes, the version and the commit of the code."""
 
 import datetime as dt
 import subprocess
+import tomllib
 
 from orchestration.calendars import last_closed_session
 from orchestration.settings import REPOSITORY, Settings
@@ -15,6 +16,7 @@ def build_vars(settings: Settings, now: dt.datetime, release_id: str) -> dict[st
         "start_date": settings.start.isoformat(),
         "source": settings.source,
         "release_id": release_id,
+        "version": project_version(),
         "git_commit": git_commit(),
     }
 
@@ -22,6 +24,11 @@ def build_vars(settings: Settings, now: dt.datetime, release_id: str) -> dict[st
 def release_id(settings: Settings, now: dt.datetime) -> str:
     """Name of the release a build makes: its source, newest session, and the clock."""
     return f"{settings.source}-{last_closed_session(now):%Y%m%d}-{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}"
+
+
+def project_version() -> str:
+    """The version of the code, which is written in pyproject.toml and nowhere else."""
+    return tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
 def git_commit() -> str:
