@@ -1,15 +1,22 @@
-"""The facts of one build: the clock, the release it makes, the version and the commit of the code."""
+"""The facts of one build: the clock, the release it makes, the version and the commit of the code.
+
+dbt reads them as data. Given as `--vars` they would make it parse the whole project anew in every run.
+"""
 
 import datetime as dt
 import subprocess
 import tomllib
 
+import pyarrow as pa
+
 from orchestration.calendars import last_closed_session
+from orchestration.ingest.common import reference_file
+from orchestration.lake.store import write_table_atomically
 from orchestration.settings import REPOSITORY, Settings
 
 
-def build_vars(settings: Settings, now: dt.datetime, release_id: str) -> dict[str, str]:
-    """What a build depends on besides the raw lake."""
+def run_facts(settings: Settings, now: dt.datetime, release_id: str) -> dict[str, str]:
+    """What a build depends on besides the raw lake, all as text."""
     return {
         "now_at": now.isoformat(sep=" ", timespec="seconds"),
         "as_of_session": last_closed_session(now).isoformat(),
@@ -19,6 +26,13 @@ def build_vars(settings: Settings, now: dt.datetime, release_id: str) -> dict[st
         "version": project_version(),
         "git_commit": git_commit(),
     }
+
+
+def write_facts(settings: Settings, facts: dict[str, str]) -> None:
+    """Write the one row that dbt reads as the source reference.run."""
+    write_table_atomically(
+        reference_file(settings.data_dir, "run"), pa.table({name: [value] for name, value in facts.items()})
+    )
 
 
 def release_id(settings: Settings, now: dt.datetime) -> str:
