@@ -12,6 +12,7 @@ A ?=
 B ?= latest
 YEARS ?= 2
 SCALE ?= 1
+FORCE ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint live run ui status query diff bench dictionary lock clean
@@ -43,10 +44,10 @@ lint: setup ## formatting, lint, types, SQL style
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 run: setup ## build and publish the warehouse from the synthetic sandbox market (no key, no network)
-	@SMALLCAP_SOURCE=sandbox $(BIN)/python -m orchestration.cli.run
+	@SMALLCAP_SOURCE=sandbox $(BIN)/python -m orchestration.cli.run $(if $(FORCE),--force)
 
 live: setup ## build and publish the warehouse from the live vendors (needs FRED_API_KEY)
-	@SMALLCAP_SOURCE=live $(BIN)/python -m orchestration.cli.run
+	@SMALLCAP_SOURCE=live $(BIN)/python -m orchestration.cli.run $(if $(FORCE),--force)
 
 ui: setup ## Dagster UI on 127.0.0.1:3000, daemon and schedule on
 	$(BIN)/dagster dev --module-name orchestration.definitions --host 127.0.0.1 --port 3000
