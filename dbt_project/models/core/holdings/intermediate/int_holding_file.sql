@@ -1,5 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
-
 -- Every version of every snapshot, in one order for each fund: a node of the lattice that runs of membership are
 -- counted on.
 with measured as (

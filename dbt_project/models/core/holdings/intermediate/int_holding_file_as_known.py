@@ -25,7 +25,7 @@ STATE = pa.schema(
 
 def model(dbt, session):
     """One row per node and moment that changed how it stands."""
-    dbt.config(materialized="table", schema="intermediate", contract={"enforced": False})
+    dbt.config(materialized="table")
     files = dbt.ref("int_holding_file").to_arrow_table().to_pylist()
     indices = {row["fund"]: row["index_code"] for row in files}
     states, _ = lattice(nodes_of(files))

@@ -1,4 +1,4 @@
-{{ config(schema='intermediate', materialized='view', contract={'enforced': false}) }}
+{{ config(materialized='view') }}
 
 -- The verdicts as known now, on the newest version of each file.
 with newest as (

@@ -1,10 +1,8 @@
 {{
     config(
-        schema='intermediate',
         materialized='incremental',
         incremental_strategy='append',
-        on_schema_change='fail',
-        contract={'enforced': false}
+        on_schema_change='fail'
     )
 }}
 

@@ -1,5 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
-
 -- Creations and redemptions multiply all lines alike. A sixteenth of the lines, by hash, shows by how much.
 with lines as (
     select

@@ -19,7 +19,7 @@ MOMENT = pa.schema(
 
 def model(dbt, session):
     """One row per fund and moment at which a file of any fund was learnt."""
-    dbt.config(materialized="table", schema="intermediate", contract={"enforced": False})
+    dbt.config(materialized="table")
     files = dbt.ref("int_holding_file").to_arrow_table().to_pylist()
     indices = {row["fund"]: row["index_code"] for row in files}
     known = {row["moment_no"]: row["known_moment"] for row in files}

@@ -1,5 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
-
 -- Runs of identities in the files as known now, those that are fit for use only.
 with states as (
     select

@@ -1,11 +1,9 @@
 {{
     config(
-        schema='intermediate',
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key=['fund', 'identity_key'],
-        on_schema_change='fail',
-        contract={'enforced': false}
+        on_schema_change='fail'
     )
 }}
 {% set grows = is_incremental() %}

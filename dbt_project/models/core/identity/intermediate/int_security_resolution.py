@@ -24,7 +24,7 @@ def _rows(relation):
 
 def model(dbt, session):
     """One row per identity."""
-    dbt.config(materialized="table", schema="intermediate", contract={"enforced": False})
+    dbt.config(materialized="table")
     runs, sightings, described = {}, {}, {}
     for row in _rows(dbt.ref("int_identity_run")):
         runs.setdefault((row["identity_key"], row["fund"]), []).append((row["first_node"], row["last_node"]))

@@ -1,4 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
 {% set remembered = remembers() %}
 
 -- What the files say about why a run of presence began: a spin-off shows a parent whose price fell by the child's value

@@ -1,4 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
 {% set remembered = remembers() %}
 
 -- What the lines say about why a run of presence ended: the fund sold the position, the company was bought or failed.

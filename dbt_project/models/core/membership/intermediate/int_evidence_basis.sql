@@ -1,5 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
-
 -- What evidence on runs rests on, as hashes of each file: where they are the same, the lines need not be read again.
 with files as (
     select

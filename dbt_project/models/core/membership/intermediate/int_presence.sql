@@ -1,5 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
-
 -- Uninterrupted presence of a security in a fund, on the lattice of all snapshot versions: the runs of its identities,
 -- those that touch or overlap joined. Membership is computed from these few rows, for any moment of knowledge.
 with runs as (

@@ -1,4 +1,4 @@
-{{ config(materialized='view', schema='staging') }}
+{{ config(materialized='view', contract={'enforced': true}) }}
 
 -- A value whose split basis lies in [basis_from, basis_to) has to be carried over every later split the clock knows of.
 -- Splits count up to the clock's date, not to the last closed session: on the morning of an ex-date the vendor's whole

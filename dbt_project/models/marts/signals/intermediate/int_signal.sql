@@ -1,5 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
-
 with definitions as (
     select * from {{ ref('signal_definition') }}
 )

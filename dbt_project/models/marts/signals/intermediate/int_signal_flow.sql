@@ -1,5 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
-
 -- Flows of a session are published the next morning: each session has the newest day of flows available by its end.
 with flows as (
     select

@@ -1,5 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
-
 with positions as (
     select
         positions.position_id,

@@ -1,5 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
-
 with bars as (
     select
         prices.symbol,
