@@ -8,9 +8,12 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject
 
 from orchestration.ingest.common import OWNER
 
+# the dbt groups of models/groups.yml, in the order of the flow: none reads a later one
+SUBJECTS = ("events", "rates", "prices", "funds", "index", "signals", "operation")
+
 
 class Translator(DagsterDbtTranslator):
-    """Groups, owners, kinds and tags of the dbt assets by the folder of their model."""
+    """Groups, owners, kinds and tags of the dbt assets: the subject from the dbt group, the layer from the folder."""
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """The asset of one dbt node."""
@@ -18,13 +21,31 @@ class Translator(DagsterDbtTranslator):
         node = manifest["nodes"].get(unique_id) or manifest["sources"][unique_id]
         if node["resource_type"] == "source":
             return spec
-        folder = "seeds" if node["resource_type"] == "seed" else node["fqn"][1]
-        group = node["fqn"][2] if folder == "marts" and len(node["fqn"]) > 3 else folder
+        layer, subject = _layer(node), _subject(manifest, unique_id)
         # what stands on nothing waits for the ingest as well, so that a backfill builds the warehouse once
         roots = [] if list(spec.deps) else [dg.AssetKey("request_ledger"), dg.AssetKey("nyse_sessions")]
-        return spec.replace_attributes(group_name=group, owners=[OWNER]).merge_attributes(
-            deps=roots, metadata=_seed_columns(node), tags={"layer": folder}, kinds={"dbt", "duckdb"}
+        # a group of groups: the page of the whole graph opens with one box for each subject
+        return spec.replace_attributes(group_name=f"{subject}/{layer}", owners=[OWNER]).merge_attributes(
+            deps=roots, metadata=_seed_columns(node), tags={"layer": layer, "subject": subject}, kinds={"dbt", "duckdb"}
         )
+
+
+def _layer(node: Mapping[str, Any]) -> str:
+    """seeds, staging, intermediate, core or marts."""
+    if node["resource_type"] == "seed":
+        return "seeds"
+    return "intermediate" if "intermediate" in node["fqn"] else node["fqn"][1]
+
+
+def _subject(manifest: Mapping[str, Any], unique_id: str) -> str:
+    """The dbt group of a model; of a seed or a staging model, which many read, that of its first reader in the flow."""
+    node = manifest["nodes"][unique_id]
+    group = node["config"].get("group")
+    if group in SUBJECTS:
+        return group
+    readers = (manifest["nodes"].get(child, {}) for child in manifest["child_map"][unique_id])
+    groups = {reader["config"].get("group") for reader in readers if reader.get("resource_type") == "model"}
+    return next((subject for subject in SUBJECTS if subject in groups), "operation")
 
 
 def _seed_columns(node: Mapping[str, Any]) -> dict[str, dg.TableSchema]:
