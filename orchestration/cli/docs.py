@@ -40,26 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _generate(data: Path, target: Path) -> subprocess.CompletedProcess[str]:
     """Let dbt write one file that holds the page, the project and the catalog; the database is opened read-only."""
-    return subprocess.run(
-        # fmt: off
-        [
-            sys.executable,
-            "-m",
-            "dbt.cli.main",
-            "--quiet",
-            "docs",
-            "generate",
-            "--static",
-            "--profiles-dir",
-            ".",
-            "--target",
-            "docs",
-            "--target-path",
-            str(target),
-            "--log-path",
-            str(target),
-        ],
-        # fmt: on
+    options = ["--static", "--profiles-dir", ".", "--target", "docs", "--target-path", str(target)]
+    return subprocess.run(  # noqa: S603 - the interpreter of this environment, and settings of this user
+        [sys.executable, "-m", "dbt.cli.main", "--quiet", "docs", "generate", *options, "--log-path", str(target)],
         cwd=REPOSITORY / "dbt_project",
         env=os.environ | {"SMALLCAP_DATA_DIR": str(data)},
         capture_output=True,
