@@ -15,7 +15,7 @@ SCALE ?= 1
 FORCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint live run ui status query diff bench dictionary lock clean
+.PHONY: help setup test lint live run ui status query diff bench dictionary docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ bench: setup ## performance, side by side; full size: make bench YEARS=10
 
 dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary
+
+docs: setup ## one page of all models, columns and lineage: data_lake/docs/index.html
+	@$(BIN)/python -m orchestration.cli.docs
 
 lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
