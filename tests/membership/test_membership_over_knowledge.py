@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-import re
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,8 +20,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.membership.chain import DBT, build, sql
+
 HERE = Path(__file__).resolve().parent
-DBT = HERE.parent.parent / "dbt_project"
 sys.path.insert(0, str(DBT / "modules"))
 
 from holding_lattice import lattice, nodes_of  # ty: ignore[unresolved-import]  # noqa: E402
@@ -216,12 +216,6 @@ ARRIVALS = {
 }
 
 
-def sql(path: Path) -> str:
-    """A model as plain SQL over tables of the names it refers to."""
-    text = re.sub(r"\{\{\s*config\(.*?\)\s*\}\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return re.sub(r"\{\{\s*ref\('(\w+)'\)\s*\}\}", r"\1", text)
-
-
 @pytest.fixture(scope="module")
 def con():
     with closing(duckdb.connect(config={"threads": 1})) as connection:
@@ -286,21 +280,26 @@ def lattice_tables(con: duckdb.DuckDBPyConnection, world: World) -> None:
     con.execute("create or replace table int_newest_file_as_known as select * from rows")
 
 
-REVISIONS = DBT / "models" / "core" / "membership" / "fct_index_membership_revision.sql"
-CHANGES = re.compile(r"^changes as \(.*?^\),", re.DOTALL | re.MULTILINE)
-EVERY_MOMENT = """changes as (
-    select distinct r.security_id, m.moment_no from int_presence as r cross join int_newest_file_as_known as m
-),"""
+# the definition of when to read a security again: always
+EVERY_MOMENT = {
+    "int_change_by_own_file": """
+        select distinct r.security_id, m.moment_no from int_presence as r cross join int_newest_file_as_known as m
+    """,
+    **dict.fromkeys(
+        ("int_change_by_other_fund", "int_change_by_evidence"),
+        "select null::varchar as security_id, null::integer as moment_no where false",
+    ),
+}
 
 
 def compare_revisions(con: duckdb.DuckDBPyConnection, world: World) -> int:
     """Check a world, and count its revisions."""
     load(con, world)
     lattice_tables(con, world)
-    definition, replaced = CHANGES.subn(EVERY_MOMENT, sql(REVISIONS))
-    assert replaced == 1
-    con.execute(f"create or replace table expected as {definition}")
-    con.execute(f"create or replace table found as {sql(REVISIONS)}")
+    build(con, EVERY_MOMENT)
+    con.execute("create or replace table expected as from fct_index_membership_revision")
+    build(con)
+    con.execute("create or replace table found as from fct_index_membership_revision")
     lost = con.execute("select * from expected except all select * from found order by all").fetchall()
     invented = con.execute("select * from found except all select * from expected order by all").fetchall()
     assert (lost, invented) == ([], [])
