@@ -2,9 +2,9 @@
 {% set logic = logic_of('int_arrival', 'int_arrival_evidence') %}
 {% set remembered = remembers(logic) %}
 
--- A spin-off shows a parent whose price fell by the child's value on the same session or who shares its name; a fast
--- entry is among the largest lines at once. In the file after a reconstitution hundreds begin and dozens of prices jump:
--- chance would find a parent for many, so only files in which few begin are read.
+-- A spin-off shows a parent whose price fell by the child's value on the same session, or who shares its name. A fast
+-- entry is among the largest lines at once. In the file after a reconstitution hundreds begin and dozens of prices
+-- jump: chance would find a parent for many, so only files in which few begin are read.
 with arrivals as (
     select *
     from {{ ref('int_arrival') }}
@@ -147,7 +147,8 @@ losses as (
     from moves
     where
         price_ratio / median_ratio <= {{ membership_rule('parent_price_kept') }}
-        and shares_ratio between {{ membership_rule('parent_shares_kept_low') }} and {{ membership_rule('parent_shares_kept_high') }}
+        and shares_ratio between {{ membership_rule('parent_shares_kept_low') }}
+        and {{ membership_rule('parent_shares_kept_high') }}
 ),
 
 parents_by_price as (

@@ -2,8 +2,8 @@
 {% set logic = logic_of('int_departure', 'int_departure_evidence') %}
 {% set remembered = remembers(logic) %}
 
--- The fund sold the position, the company was bought or failed. Only lines up to the run's end are read, and a claim born
--- after it; a reader of an earlier moment skips what he could not know.
+-- The fund sold the position, or the company was bought or failed. Only lines up to the run's end are read, and claims
+-- born after it; a reader of an earlier moment skips what he could not know.
 with departures as (
     select *
     from {{ ref('int_departure') }}

@@ -13,8 +13,10 @@ select
     case when not is_in_newest then last_seen end as last_seen,
     is_point_in_time,
     case
-        when greatest(coalesce(opening_gap, 0), coalesce(closing_gap, 0))
-            > {{ membership_rule('medium_confidence_gap_sessions') }} then 'LOW'
+        when
+            greatest(coalesce(opening_gap, 0), coalesce(closing_gap, 0))
+            > {{ membership_rule('medium_confidence_gap_sessions') }}
+            then 'LOW'
         when is_single and first_absent is not null then 'LOW'
         when is_brief then 'LOW'
         when first_absent is not null and not is_confirmed then 'LOW'
