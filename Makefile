@@ -17,7 +17,7 @@ SCALE ?= 1
 .PHONY: help setup test lint live run ui status query diff bench dictionary lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed $(DAGSTER_HOME)/dagster.yaml ## create .venv from the lock file
 
@@ -39,7 +39,7 @@ test: setup ## run the whole test suite: make test WORKERS=1 where memory is sho
 lint: setup ## formatting, lint, types, SQL style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/ty check orchestration dbt_project/modules
+	$(BIN)/ty check orchestration 
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 run: setup ## build and publish the warehouse from the synthetic sandbox market (no key, no network)

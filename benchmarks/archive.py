@@ -320,5 +320,6 @@ def build_variables(last: dt.date) -> dict[str, str]:
         "start_date": "2000-01-03",
         "source": "sandbox",
         "release_id": "benchmark",
+        "version": "benchmark",
         "git_commit": "unknown",
     }
