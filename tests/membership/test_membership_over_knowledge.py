@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.membership.chain import DBT, build, sql
+from orchestration.securities.lattice import lattice, nodes_of
+from tests.membership.chain import build, sql
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(DBT / "modules"))
-
-from holding_lattice import lattice, nodes_of  # ty: ignore[unresolved-import]  # noqa: E402
-
 FUNDS = {"IWM": "R2000", "IWB": "R1000", "IVV": "SP500"}
 FIRST = dt.date(2025, 1, 1)
 START = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
