@@ -366,7 +366,11 @@ def test_states_of_files_equal_their_definition(con, world):
             coalesce(s.is_usable, false) as is_usable,
             s.unusable_reason, s.lines_before, s.lines_after,
             case when n.node_no <= m.newest_node then s.opening_node end as opening_node,
-            case when n.node_no >= m.newest_node then m.newest_node else s.closing_node end as closing_node,
+            case
+                when n.node_no >= m.newest_node then m.newest_node
+                -- where no file is usable any more, nobody reads what was written before
+                when n.node_no < m.newest_node then s.closing_node
+            end as closing_node,
             case when n.node_no < m.newest_node then s.absent_node end as absent_node
         from int_newest_file_as_known as m
         inner join int_holding_file as n on m.fund = n.fund
