@@ -44,7 +44,7 @@ def warehouse(context: dg.AssetExecutionContext) -> Iterator[Any]:
     facts = run_facts(settings, now, name)
     build = settings.data_dir / "build"
     (build / "tmp").mkdir(parents=True, exist_ok=True)
-    write_facts(settings, facts)
+    write_facts(settings.data_dir, facts)
     # one folder for all builds: what dbt parsed in the last one is reused in the next
     target = build / "dbt"
     (target / "run_results.json").unlink(missing_ok=True)

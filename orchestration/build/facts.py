@@ -6,6 +6,7 @@ dbt reads them as data. Given as `--vars` they would make it parse the whole pro
 import datetime as dt
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -28,11 +29,9 @@ def run_facts(settings: Settings, now: dt.datetime, release_id: str) -> dict[str
     }
 
 
-def write_facts(settings: Settings, facts: dict[str, str]) -> None:
+def write_facts(data_dir: Path, facts: dict[str, str]) -> None:
     """Write the one row that dbt reads as the source reference.run."""
-    write_table_atomically(
-        reference_file(settings.data_dir, "run"), pa.table({name: [value] for name, value in facts.items()})
-    )
+    write_table_atomically(reference_file(data_dir, "run"), pa.table({name: [value] for name, value in facts.items()}))
 
 
 def release_id(settings: Settings, now: dt.datetime) -> str:

@@ -7,10 +7,12 @@ as those of one build.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,22 @@ from orchestration.build.resolve import write_decisions
 from orchestration.lake.store import write_atomically
 from orchestration.settings import REPOSITORY
 
-PROJECT_DIR = REPOSITORY / "dbt_project"
-PARTS = ("files_and_identities", "everything_else")
+# what the decisions on securities read, with all it stands on; tests run with the part that holds all their models
+FILES_AND_IDENTITIES = ("+int_security_identity", "+int_identity_run", "+int_holding_scale", "resource_type:seed")
 RESULTS = "run_results.json"
 
 
-def main(target: Path) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the steps on the data directory that SMALLCAP_DATA_DIR names; 0 where all of them passed."""
-    options = ["--profiles-dir", str(PROJECT_DIR), "--project-dir", str(PROJECT_DIR)]
+    parser = argparse.ArgumentParser(prog="orchestration.build.steps", description=__doc__)
+    parser.add_argument("target", type=Path, help="folder for dbt's artifacts and logs")
+    parser.add_argument("--project", type=Path, default=REPOSITORY / "dbt_project", help="the dbt project")
+    parser.add_argument("--select", nargs="+", default=["fqn:*"], help="what of the second part to build")
+    parser.add_argument("--exclude", nargs="+", default=[], help="what of both parts to leave out")
+    parser.add_argument("--full-refresh", action="store_true", help="build tables anew that are usually appended to")
+    asked = parser.parse_args(arguments)
+    target: Path = asked.target
+    options = ["--profiles-dir", str(asked.project), "--project-dir", str(asked.project)]
     options += ["--target-path", str(target), "--log-path", str(target / "logs")]
     began = time.perf_counter()
     parsed = dbtRunner().invoke(["--quiet", "parse", *options])
@@ -39,18 +49,21 @@ def main(target: Path) -> int:
         return 1
     print(f"project read in {time.perf_counter() - began:.1f} s", flush=True)
     dbt = dbtRunner(manifest=parsed.result, callbacks=[_say])
+    # unit tests look at the code and at rows of their own, never at data: they belong to the test suite
+    options += ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
+    options += ["--full-refresh"] if asked.full_refresh else []
+    first, second = FILES_AND_IDENTITIES, tuple(asked.select)
     results: list[dict[str, Any]] = []
     try:
-        for part in PARTS:
-            # unit tests look at the code and at rows of their own, never at data: they belong to the test suite
-            arguments = ["--quiet", "build", *options, "--selector", part, "--exclude-resource-type", "unit_test"]
-            passed = dbt.invoke(arguments).success
+        for selected, left_out in ((first, asked.exclude), (second, [*FILES_AND_IDENTITIES, *asked.exclude])):
+            selection = ["--select", *selected, *(["--exclude", *left_out] if left_out else [])]
+            passed = dbt.invoke(["--quiet", "build", *options, *selection]).success
             results.append(json.loads((target / RESULTS).read_text(encoding="utf-8")))
             if not passed:
                 return 1
             # dbt keeps the database open as long as its process lives, and nobody else could read it
             DuckDBConnectionManager.close_all_connections()
-            if part == PARTS[0]:
+            if selected is first:
                 _decide(Path(os.environ["SMALLCAP_DATA_DIR"]))
     finally:
         if results:
@@ -79,4 +92,4 @@ def _say(event: EventMsg) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main())
