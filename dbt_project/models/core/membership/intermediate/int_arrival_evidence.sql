@@ -1,91 +1,26 @@
-{% set remembered = remembers() %}
+{% set logic = logic_of('int_arrival', 'int_arrival_evidence') %}
+{% set remembered = remembers(logic) %}
 
--- What the files say about why a run of presence began: a spin-off shows a parent whose price fell by the child's value
--- on the same session or who shares its name; a fast entry is among the largest lines at once.
-with nodes as (
-    select
-        vendor,
-        fund,
-        index_code,
-        as_of_date,
-        snapshot_seq,
-        session_index,
-        node_no,
-        known_at,
-        -- the newest version of the as-of date before
-        max(node_no) over (
-            partition by index_code
-            order by as_of_date
-            range between unbounded preceding and interval 1 day preceding
-        ) as previous_node
-    from {{ ref('int_holding_file') }}
-    where
-        index_code is not null
-        and session_index is not null
+-- A spin-off shows a parent whose price fell by the child's value on the same session, or who shares its name. A fast
+-- entry is among the largest lines at once. In the file after a reconstitution hundreds begin and dozens of prices
+-- jump: chance would find a parent for many, so only files in which few begin are read.
+with arrivals as (
+    select *
+    from {{ ref('int_arrival') }}
+    where beginnings_in_file <= {{ membership_rule('most_arrivals_in_file') }}
 ),
 
-beginnings as (
-    select
-        runs.index_code,
-        runs.security_id,
-        runs.first_node,
-        runs.name,
-        nodes.as_of_date,
-        nodes.known_at,
-        nodes.previous_node,
-        before.known_at as previous_known_at,
-        nodes.session_index - before.session_index as gap_sessions,
-        count(*) over (partition by runs.index_code, runs.first_node) as beginnings_in_file
-    from {{ ref('int_presence') }} as runs
-    inner join nodes
-        on
-            runs.index_code = nodes.index_code
-            and runs.first_node = nodes.node_no
-    inner join nodes as before
-        on
-            nodes.index_code = before.index_code
-            and nodes.previous_node = before.node_no
-),
-
-bases as (
-    select
-        beginnings.index_code,
-        beginnings.first_node,
-        md5(concat_ws(
-            ' ',
-            any_value(this_file.lines_basis),
-            any_value(file_before.lines_basis),
-            string_agg(beginnings.security_id || coalesce(beginnings.name, ''), ' ' order by beginnings.security_id)
-        )) as basis
-    from beginnings
-    left join {{ ref('int_evidence_basis') }} as this_file
-        on
-            beginnings.index_code = this_file.index_code
-            and beginnings.first_node = this_file.node_no
-    left join {{ ref('int_evidence_basis') }} as file_before
-        on
-            beginnings.index_code = file_before.index_code
-            and beginnings.previous_node = file_before.node_no
-    group by beginnings.index_code, beginnings.first_node
-),
-
--- Files that a few names only begin in. In the file after a reconstitution hundreds begin and dozens of prices jump:
--- chance would find a parent for many.
 unread as (
-    select beginnings.*
-    from beginnings
+    select arrivals.*
+    from arrivals
     {% if remembered %}
-        inner join bases
-            on
-                beginnings.index_code = bases.index_code
-                and beginnings.first_node = bases.first_node
         anti join {{ this }} as known
             on
-                bases.index_code = known.index_code
-                and bases.first_node = known.first_node
-                and bases.basis = known.basis
+                arrivals.index_code = known.index_code
+                and arrivals.security_id = known.security_id
+                and arrivals.first_node = known.first_node
+                and arrivals.basis = known.basis
     {% endif %}
-    where beginnings.beginnings_in_file <= 60
 ),
 
 -- with what lies between the two files, so that a line is compared with its nearest one whatever else is read
@@ -99,8 +34,8 @@ read_nodes as (
 -- of few files the lines are picked out before anything is joined to all of them
 read_lines as {{ 'materialized' if remembered else 'not materialized' }} (
     select
-        nodes.index_code,
-        nodes.node_no,
+        files.index_code,
+        files.node_no,
         lines.line_no,
         lines.identity_key,
         lines.name,
@@ -109,16 +44,17 @@ read_lines as {{ 'materialized' if remembered else 'not materialized' }} (
         lines.shares,
         lines.price_usd
     from read_nodes
-    inner join nodes
+    inner join {{ ref('int_holding_file') }} as files
         on
-            read_nodes.index_code = nodes.index_code
-            and read_nodes.node_no = nodes.node_no
+            read_nodes.index_code = files.index_code
+            and read_nodes.node_no = files.node_no
+            and files.session_index is not null
     inner join {{ ref('int_holding_line') }} as lines
         on
-            nodes.vendor = lines.vendor
-            and nodes.fund = lines.fund
-            and nodes.as_of_date = lines.as_of_date
-            and nodes.snapshot_seq = lines.snapshot_seq
+            files.vendor = lines.vendor
+            and files.fund = lines.fund
+            and files.as_of_date = lines.as_of_date
+            and files.snapshot_seq = lines.snapshot_seq
 ),
 
 positions as (
@@ -155,7 +91,8 @@ children as (
         unread.previous_node,
         unread.gap_sessions,
         unread.beginnings_in_file,
-        greatest(unread.known_at, unread.previous_known_at) as known_at,
+        unread.known_at,
+        unread.basis,
         split_part(upper(trim(unread.name)), ' ', 1) as first_word,
         steps.market_value_usd,
         steps.weight_rank
@@ -174,8 +111,8 @@ files as (
         previous_node
     from children
     where
-        gap_sessions <= 3
-        and beginnings_in_file <= 5
+        gap_sessions <= {{ membership_rule('parent_gap_sessions') }}
+        and beginnings_in_file <= {{ membership_rule('most_arrivals_for_parent') }}
 ),
 
 -- where the line before in the files read is that of the file before
@@ -208,8 +145,9 @@ losses as (
         1 - price_ratio / median_ratio as loss
     from moves
     where
-        price_ratio / median_ratio <= 0.94
-        and shares_ratio between 0.9 and 1.1
+        price_ratio / median_ratio <= {{ membership_rule('parent_price_kept') }}
+        and shares_ratio between {{ membership_rule('parent_shares_kept_low') }}
+        and {{ membership_rule('parent_shares_kept_high') }}
 ),
 
 parents_by_price as (
@@ -227,7 +165,7 @@ parents_by_price as (
         and abs(
             losses.loss
             - children.market_value_usd / nullif(children.market_value_usd + losses.market_value_usd, 0)
-        ) <= 0.05
+        ) <= {{ membership_rule('parent_loss_tolerance') }}
 ),
 
 -- A first word that one other member has, and had the session before: were it gone, the child would be a rename.
@@ -245,8 +183,8 @@ parents_by_name as (
             and children.first_word = steps.first_word
     where
         children.security_id <> steps.security_id
-        and children.gap_sessions <= 3
-        and length(children.first_word) >= 6
+        and children.gap_sessions <= {{ membership_rule('parent_gap_sessions') }}
+        and length(children.first_word) >= {{ membership_rule('parent_word_letters') }}
     group by children.index_code, children.security_id, children.first_node
     having count(*) = 1
 )
@@ -259,13 +197,9 @@ select
     parents_by_price.security_id is not null as has_parent_by_price,
     parents_by_name.security_id is not null as has_parent_by_name,
     children.weight_rank,
-    bases.basis,
-    '{{ logic_of("int_arrival_evidence") }}' as logic
+    children.basis,
+    '{{ logic }}' as logic
 from children
-inner join bases
-    on
-        children.index_code = bases.index_code
-        and children.first_node = bases.first_node
 left join parents_by_price
     on
         children.index_code = parents_by_price.index_code
@@ -280,9 +214,10 @@ left join parents_by_name
     union all
     select known.*
     from {{ this }} as known
-    inner join bases
+    inner join arrivals
         on
-            known.index_code = bases.index_code
-            and known.first_node = bases.first_node
-            and known.basis = bases.basis
+            known.index_code = arrivals.index_code
+            and known.security_id = arrivals.security_id
+            and known.first_node = arrivals.first_node
+            and known.basis = arrivals.basis
 {% endif %}

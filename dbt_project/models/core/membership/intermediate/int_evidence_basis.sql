@@ -50,11 +50,11 @@ select
             rows between unbounded preceding and current row
         )
     )) as lines_basis,
-    -- the files of the 36 days that evidence on endings reads
+    -- the files that evidence on endings reads
     md5(cast(sum(cast(files.file_hash as hugeint)) over (
         partition by files.fund
         order by files.as_of_date
-        range between interval 36 days preceding and current row
+        range between interval {{ membership_rule('departure_window_days') }} days preceding and current row
     ) as varchar)) as window_basis
 from files
 left join changes
