@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import random
 import re
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestration.securities.lattice import lattice, nodes_of
+
 HERE = Path(__file__).resolve().parent
 DBT = HERE.parent.parent / "dbt_project"
-sys.path.insert(0, str(DBT / "modules"))
-
-from holding_lattice import lattice, nodes_of  # ty: ignore[unresolved-import]  # noqa: E402
 
 FUNDS = {"IWM": "R2000", "IWB": "R1000", "IVV": "SP500"}
 FIRST = dt.date(2025, 1, 1)
