@@ -68,7 +68,8 @@ def matrix_of(bars: pa.Table, benchmark: pa.Table, calendar: Sequence[dt.date]) 
         PanelError: A bar on a day that is no session, or two bars of one security and session.
     """
     days = np.array(calendar, dtype="datetime64[D]")
-    codes = bars["security_id"].combine_chunks().dictionary_encode()
+    ids = bars["security_id"].combine_chunks()
+    codes = ids if pa.types.is_dictionary(ids.type) else ids.dictionary_encode()
     names = codes.dictionary.to_numpy(zero_copy_only=False).astype(str)
     order = np.argsort(names)
     row = np.argsort(order)[codes.indices.to_numpy(zero_copy_only=False)]
