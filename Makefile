@@ -13,6 +13,7 @@ B ?= latest
 YEARS ?= 2
 SCALE ?= 1
 FORCE ?=
+ONLY ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint live run ui status query diff bench dictionary docs lock clean
@@ -61,8 +62,8 @@ query: setup ## run SQL on the served database: make query SQL="select ..."
 diff: setup ## what changed between two releases: make diff A=<release> B=<release>
 	@$(BIN)/python -m orchestration.cli.diff "$(A)" "$(B)"
 
-bench: setup ## performance, side by side; full size: make bench YEARS=10
-	@$(BIN)/python -m benchmarks --years $(YEARS) --scale $(SCALE)
+bench: setup ## performance, side by side; one section: make bench ONLY=panel
+	@$(BIN)/python -m benchmarks --years $(YEARS) --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
 
 dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary
