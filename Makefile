@@ -12,9 +12,12 @@ A ?=
 B ?= latest
 YEARS ?= 2
 SCALE ?= 1
+COUNT ?= 100
+SEED ?=
+MODEL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint live run ui status query diff bench dictionary lock clean
+.PHONY: help setup test lint live run ui status query diff bench mutants dictionary lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -62,6 +65,9 @@ diff: setup ## what changed between two releases: make diff A=<release> B=<relea
 
 bench: setup ## performance, side by side; full size: make bench YEARS=10
 	@$(BIN)/python -m benchmarks --years $(YEARS) --scale $(SCALE)
+
+mutants: setup ## small changes to the SQL that no unit test notices: make mutants COUNT=0 MODEL=mart_return
+	@$(BIN)/python -m tests.mutation --count $(COUNT) $(if $(SEED),--seed $(SEED)) $(foreach one,$(MODEL),--model '$(one)')
 
 dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary
