@@ -176,27 +176,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = equivalents()
     counts: Counter[str] = Counter()
     by_model: dict[str, Counter[str]] = defaultdict(Counter)
-    survivors = []
     with tempfile.TemporaryDirectory(prefix="smallcap-mutants-") as folder:
         trial = Trial(Path(folder))
         trial.require_green({mutant.model for mutant in candidates})
+        print("Unnoticed:\n\n| model | line | before | after |\n|---|---|---|---|", flush=True)
         for mutant, verdict in try_all(trial, candidates, options.count or None):
             kind = "equivalent" if verdict == "unnoticed" and mutant.key in known else verdict
             counts[kind] += 1
             by_model[mutant.model][kind] += 1
             if kind == "unnoticed":
-                survivors.append(mutant)
-            if sys.stderr.isatty():
-                print(f"\r{counts.total()} tried ", end="", file=sys.stderr, flush=True)
+                before, after = (text.replace("|", "\\|") for text in mutant.key[1:])
+                line = mutant.change.line_number(mutant.text)
+                print(f"| {mutant.model} | {line} | `{before}` | `{after}` |", flush=True)
 
-    print("| model | noticed | equivalent | unnoticed | invalid |\n|---|---|---|---|---|")
+    print("\n| model | noticed | equivalent | unnoticed | invalid |\n|---|---|---|---|---|")
     for model, found in sorted(by_model.items()):
         print(f"| {model} | {found['noticed']} | {found['equivalent']} | {found['unnoticed']} | {found['invalid']} |")
-    if survivors:
-        print("\nUnnoticed:\n\n| model | line | before | after |\n|---|---|---|---|")
-        for mutant in sorted(survivors, key=lambda one: (one.model, one.change)):
-            before, after = (text.replace("|", "\\|") for text in mutant.key[1:])
-            print(f"| {mutant.model} | {mutant.change.line_number(mutant.text)} | `{before}` | `{after}` |")
     valid = counts.total() - counts["invalid"]
     share = 100 * counts["noticed"] / valid if valid else 0
     print(
