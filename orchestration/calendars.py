@@ -93,11 +93,6 @@ def snapshot_session(now: dt.datetime) -> dt.date | None:
     return session if now < session_open(next_session(session)) else None
 
 
-def months_between(first: dt.date, last: dt.date) -> list[dt.date]:
-    """First days of all calendar months from the month of first to the month of last."""
-    return [stamp.date() for stamp in pd.date_range(first.replace(day=1), last, freq="MS")]
-
-
 @cache
 def _federal_holidays() -> frozenset[dt.date]:
     days = USFederalHolidayCalendar().holidays(start=CALENDAR_START, end=CALENDAR_END)
