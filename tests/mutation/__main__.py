@@ -11,6 +11,7 @@ import argparse
 import csv
 import datetime as dt
 import json
+import multiprocessing
 import os
 import random
 import sys
@@ -35,6 +36,9 @@ PROJECT = REPOSITORY / "dbt_project"
 EQUIVALENT = Path(__file__).with_name("equivalent.csv")
 DEFAULT_MODELS = ("fct_*", "dim_*", "mart_*")
 LAST_SESSION = dt.date(2026, 8, 20)
+# far more than the unit tests of all models take
+SECONDS = 90
+FORK = multiprocessing.get_context("fork")
 # what DuckDB and dbt say of SQL that nobody could have run: such a change proves nothing about the tests
 NEVER_RUNS = ("Compilation Error", "Parser Error", "Binder Error", "Catalog Error", "Syntax Error", "Parsing Error")
 
@@ -82,6 +86,7 @@ class Trial:
 
     def __init__(self, root: Path) -> None:
         os.environ["SMALLCAP_DATA_DIR"] = str(root)
+        os.environ["SMALLCAP_DUCKDB_MEMORY"] = "1GB"
         (root / "build" / "tmp").mkdir(parents=True)
         Lake(root, "sandbox")
         write_calendar(root, LAST_SESSION)
@@ -110,20 +115,38 @@ class Trial:
         return answer.result
 
     def verdicts(self, tried: Sequence[Mutant]) -> dict[str, str]:
-        """What the unit tests say of one change in each of several models: model → noticed, unnoticed or invalid."""
+        """What the unit tests say of one change in each of several models: model → noticed, unnoticed or invalid.
+
+        A change can make a query that does not end or a process that dies, so a child of this process tries them. What
+        ends so is tried alone, and noticed if it ends so again: a build would not get through.
+        """
+        receiver, sender = FORK.Pipe(duplex=False)
+        child = FORK.Process(target=lambda: sender.send(self._try(tried)))
+        child.start()
+        sender.close()
+        try:
+            found = receiver.recv() if receiver.poll(SECONDS) else None
+        except EOFError:
+            found = None
+        if found is None:
+            child.kill()
+        child.join()
+        if found is not None:
+            return found
+        if len(tried) == 1:
+            return {tried[0].model: "noticed"}
+        return {model: verdict for mutant in tried for model, verdict in self.verdicts([mutant]).items()}
+
+    def _try(self, tried: Sequence[Mutant]) -> dict[str, str]:
         nodes = {node.name: node for node in self.manifest.nodes.values() if node.resource_type == "model"}
         asked = [mutant for mutant in tried if mutant.model in self.tested]
-        said: dict[str, list[tuple[RunStatus, str]]] = defaultdict(list)
         for mutant in asked:
             nodes[mutant.model].raw_code = mutant.change.apply(mutant.text)
-        try:
-            if asked:
-                selected = [f"{mutant.model},test_type:unit" for mutant in asked]
-                for result in self._dbt(["test", "--select", *selected], self.manifest).results:
-                    said[result.node.unique_id.split(".")[2]].append((result.status, result.message or ""))
-        finally:
-            for mutant in asked:
-                nodes[mutant.model].raw_code = mutant.text
+        said: dict[str, list[tuple[RunStatus, str]]] = defaultdict(list)
+        if asked:
+            selected = [f"{mutant.model},test_type:unit" for mutant in asked]
+            for result in self._dbt(["test", "--select", *selected], self.manifest).results:
+                said[result.node.unique_id.split(".")[2]].append((result.status, result.message or ""))
         return {mutant.model: _verdict(said[mutant.model]) for mutant in tried}
 
 
