@@ -34,6 +34,7 @@ class BuildRecord:
         git_commit: Commit of the code, or unknown.
         dagster_run_id: The Dagster run, if there was one.
         finished_at: Wall clock at the end, ISO 8601 with offset.
+        version: Version of the code; unknown in records of before 0.2.0, which did not say.
     """
 
     invocation_id: str
@@ -48,6 +49,7 @@ class BuildRecord:
     git_commit: str
     dagster_run_id: str | None
     finished_at: str
+    version: str = "unknown"
 
 
 def record_build(
@@ -59,6 +61,7 @@ def record_build(
     as_of_session: dt.date,
     source: str,
     release_id: str,
+    version: str,
     git_commit: str,
     dagster_run_id: str | None = None,
 ) -> BuildRecord:
@@ -78,6 +81,7 @@ def record_build(
         git_commit=git_commit,
         dagster_run_id=dagster_run_id,
         finished_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        version=version,
     )
     save_record(data_dir, record)
     return record
