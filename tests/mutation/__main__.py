@@ -10,16 +10,18 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime as dt
-import json
 import multiprocessing
 import os
 import random
+import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from dbt.artifacts.schemas.results import RunStatus
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from benchmarks.archive import build_variables, write_calendar
+from benchmarks.archive import write_reference
 from orchestration.lake.store import Lake
 from orchestration.settings import REPOSITORY
 from tests.mutation.changes import Change, changes
@@ -83,76 +85,94 @@ def mutants(patterns: Sequence[str]) -> list[Mutant]:
 
 
 class Trial:
-    """The dbt project, parsed and built over an empty lake, whose models can be changed in memory."""
+    """The dbt project, built over an empty lake and parsed, whose models can be changed in memory."""
 
     def __init__(self, root: Path) -> None:
         os.environ["SMALLCAP_DATA_DIR"] = str(root)
         os.environ["SMALLCAP_DUCKDB_MEMORY"] = "1GB"
         (root / "build" / "tmp").mkdir(parents=True)
         Lake(root, "sandbox")
-        write_calendar(root, LAST_SESSION)
+        write_reference(root, LAST_SESSION)
+        target = root / "target"
+        built = subprocess.run(
+            [sys.executable, "-m", "orchestration.build.steps", str(target), "--exclude", "resource_type:test"],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if built.returncode:
+            raise SystemExit(f"the project cannot be built over an empty lake:\n{built.stdout}\n{built.stderr}")
         self._arguments = [
             *("--quiet", "--log-level", "none", "--no-write-json", "--log-level-file", "none"),
-            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(root / "target")),
-            *("--vars", json.dumps(build_variables(LAST_SESSION))),
+            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)),
         ]
+        # dbt resolves the Python modules of the profile against the working directory
+        os.chdir(PROJECT)
         self.manifest: Manifest = self._dbt(["parse"])
-        self._dbt(["build", "--exclude", "test_type:unit", "test_type:data"])
         self.tested = {test.model for test in self.manifest.unit_tests.values()}
+
+    def _dbt(self, command: list[str], manifest: Manifest | None = None) -> Any:
+        answer = dbtRunner(manifest=manifest).invoke([*command, *self._arguments])
+        if answer.exception:
+            raise answer.exception
+        return answer.result
 
     def require_green(self, names: Iterable[str]) -> None:
         """Unit tests that fail on the models as they are would notice every change."""
-        if asked := [f"{name},test_type:unit" for name in names if name in self.tested]:
-            result = self._dbt(["test", "--select", *asked], self.manifest)
-            if failed := _failures(result):
-                raise SystemExit(f"these unit tests fail without any change, mend them first: {failed}")
+        asked = sorted(set(names) & self.tested)
+        for start in range(0, len(asked), MODELS_AT_ONCE):
+            together = asked[start : start + MODELS_AT_ONCE]
+            found = self.verdicts([Mutant(name, self._model(name).raw_code, Change(0, "", "")) for name in together])
+            if failing := [name for name, verdict in found.items() if verdict != "unnoticed"]:
+                raise SystemExit(f"unit tests of {', '.join(failing)} fail without any change: mend them first")
 
-    def _dbt(self, command: list[str], manifest: Manifest | None = None) -> Any:
-        # dbt resolves the Python modules of the profile against the working directory
-        os.chdir(PROJECT)
-        answer = dbtRunner(manifest=manifest).invoke([*command, *self._arguments])
-        if answer.exception or (command[0] != "test" and not answer.success):
-            raise SystemExit(f"dbt {command[0]} failed: {answer.exception or _failures(answer.result)}")
-        return answer.result
+    def _model(self, name: str) -> Any:
+        return next(
+            node for node in self.manifest.nodes.values() if node.resource_type == "model" and node.name == name
+        )
 
     def verdicts(self, tried: Sequence[Mutant]) -> dict[str, str]:
         """What the unit tests say of one change in each of several models: model → noticed, unnoticed or invalid.
 
-        A change can make a query that does not end or a process that dies, so a child of this process tries them. What
-        ends so is tried alone, and noticed if it ends so again: a build would not get through.
+        A change can make a query that does not end or a process that dies, so a child of this process tries them, which
+        also closes the database. What ends so is tried alone, and noticed if it ends so again: a build would not get
+        through.
         """
         receiver, sender = FORK.Pipe(duplex=False)
-        child = FORK.Process(target=lambda: sender.send(self._try(tried)))
+        child = FORK.Process(target=self._try_and_send, args=(tried, sender))
         child.start()
         sender.close()
-        try:
+        found: dict[str, str] | str | None = None
+        with suppress(EOFError):
             found = receiver.recv() if receiver.poll(SECONDS) else None
-        except EOFError:
-            found = None
         if found is None:
             child.kill()
         child.join()
+        if isinstance(found, str):
+            raise SystemExit(f"dbt could not test {[mutant.model for mutant in tried]}: {found}")
         if found is not None:
             return found
         if len(tried) == 1:
             return {tried[0].model: "noticed"}
         return {model: verdict for mutant in tried for model, verdict in self.verdicts([mutant]).items()}
 
+    def _try_and_send(self, tried: Sequence[Mutant], sender: Connection) -> None:
+        try:
+            sender.send(self._try(tried))
+        except Exception as error:
+            sender.send(repr(error))
+
     def _try(self, tried: Sequence[Mutant]) -> dict[str, str]:
-        nodes = {node.name: node for node in self.manifest.nodes.values() if node.resource_type == "model"}
         asked = [mutant for mutant in tried if mutant.model in self.tested]
         for mutant in asked:
-            nodes[mutant.model].raw_code = mutant.change.apply(mutant.text)
+            self._model(mutant.model).raw_code = mutant.change.apply(mutant.text)
         said: dict[str, list[tuple[RunStatus, str]]] = defaultdict(list)
         if asked:
             selected = [f"{mutant.model},test_type:unit" for mutant in asked]
             for result in self._dbt(["test", "--select", *selected], self.manifest).results:
                 said[result.node.unique_id.split(".")[2]].append((result.status, result.message or ""))
         return {mutant.model: _verdict(said[mutant.model]) for mutant in tried}
-
-
-def _failures(result: Any) -> str:
-    return "; ".join(f"{one.node.name}: {one.message}" for one in result or () if one.status in ("error", "fail"))
 
 
 def _verdict(said: Sequence[tuple[RunStatus, str]]) -> str:
