@@ -14,12 +14,15 @@ YEARS ?= 2
 SCALE ?= 1
 FORCE ?=
 ONLY ?=
+COUNT ?= 100
+SEED ?=
+MODEL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint live run ui status query diff bench dictionary docs lock clean
+.PHONY: help setup test lint live run ui status query diff bench mutants mutants-python dictionary docs lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed $(DAGSTER_HOME)/dagster.yaml ## create .venv from the lock file
 
@@ -65,6 +68,13 @@ diff: setup ## what changed between two releases: make diff A=<release> B=<relea
 bench: setup ## performance, side by side; one section: make bench ONLY=panel
 	@$(BIN)/python -m benchmarks --years $(YEARS) --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
 
+mutants: setup ## small changes to the SQL that no unit test notices: make mutants COUNT=0 MODEL=mart_return
+	@$(BIN)/python -m tests.mutation --count $(COUNT) $(if $(SEED),--seed $(SEED)) $(foreach one,$(MODEL),--model '$(one)')
+
+mutants-python: setup ## the same for the Python that plans, dates and audits (mutmut)
+	@$(BIN)/mutmut run
+	@$(BIN)/python -m tests.mutation.python_survivors
+
 dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary
 
@@ -73,7 +83,7 @@ docs: setup ## one page of all models, columns and lineage: data_lake/docs/index
 
 lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
-		--group dev pyproject.toml -o requirements.lock
+		--group dev --group mutation pyproject.toml -o requirements.lock
 
 clean: ## remove what was built; raw data and releases stay
 	rm -rf $(VENV) .dagster data_lake/build dbt_project/target

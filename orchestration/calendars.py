@@ -96,12 +96,6 @@ def snapshot_session(now: dt.datetime) -> dt.date | None:
     return session if now < session_open(next_session(session)) else None
 
 
-def months_between(first: dt.date, last: dt.date) -> list[dt.date]:
-    """First days of all calendar months from the month of first to the month of last."""
-    months = range(12 * first.year + first.month - 1, 12 * last.year + last.month)
-    return [dt.date(month // 12, month % 12 + 1, 1) for month in months]
-
-
 @cache
 def _federal_holidays() -> frozenset[dt.date]:
     from pandas.tseries.holiday import USFederalHolidayCalendar
