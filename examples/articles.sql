@@ -235,7 +235,7 @@ where year(event_date) = 2025;
 -- claim: 1.16
 -- published: catalysts of the next 30 to 90 days: CPI, Fed minutes
 -- as of: 2025-12-18
--- expect: 2025-12-31
+-- expect: 2025-12-30
 select event_date, event_type, label
 from fct_market_event
 where event_date > '2025-12-18' and event_date <= date '2025-12-18' + 90 and event_type in ('CPI_RELEASE', 'FOMC_MINUTES')

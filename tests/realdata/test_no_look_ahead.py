@@ -193,6 +193,16 @@ def test_a_release_is_what_a_later_one_says_was_known(walk, day, table):
         assert_rebased(con, rule, described["primary_key"], columns, split)
 
 
+@pytest.mark.parametrize("day", DAYS)
+def test_no_catalyst_was_announced_after_its_session(walk, day):
+    table = walk.exported(STEPS.index(day), "mart_catalyst")
+    announced, early = duckdb.execute(
+        f"select count(announced_on), count(*) filter (announced_on > as_of_session) from {table}"
+    ).fetchone()
+    assert announced > 0
+    assert early == 0
+
+
 def assert_same(con: duckdb.DuckDBPyConnection, left: str, right: str) -> None:
     """The same rows as often; sums of row hashes tell fast, and rows are shown only where they differ."""
     first, second = (con.execute(f"select count(*), sum(hash(r)) from {n} as r").fetchone() for n in (left, right))
