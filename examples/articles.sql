@@ -550,7 +550,7 @@ from relative_between('IWM', 'SPY', '2021-11-08', '2024-06-10');
 -- claim: 4.5
 -- published: heavy IWM outflows on a 65-day basis are a contrarian reason to buy
 -- as of: 2024-06-10
--- verdict: no threshold is named; the lowest tenth is ours
+-- verdict: no threshold is named; the lowest tenth of three years is ours
 -- expect: false
 select is_triggered, value as percentile, input_date
 from mart_signal

@@ -239,6 +239,9 @@ class Signals:
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self.con = con
         self.sessions = sessions_of(con)
+        # flows begin before the warehouse does: their windows count all sessions
+        calendar = con.execute("select session_date from dim_session order by 1").df()["session_date"]
+        self.places = pd.Series(range(len(calendar)), calendar)
         self.ends = pd.Series([end_of_day(s) for s in self.sessions], self.sessions)
         bars = con.execute(
             "select symbol, session_date, low, high, close, available_at from fct_price_daily order by 1, 2"
@@ -374,9 +377,12 @@ class Signals:
         ).df()
         flows["available_at"] = pd.to_datetime(flows["available_at"], utc=True)
         values = flows["flow_65d_pct_aum"].to_numpy()
+        places = self.places.reindex(flows["flow_date"]).to_numpy()
+        trailing = rule["kind"] == "outflow_percentile"
         rank = np.full(len(values), np.nan)
         for i, x in enumerate(values):
-            before = values[:i][~np.isnan(values[:i])]
+            before = values[:i][places[:i] >= places[i] - 756] if trailing else values[:i]
+            before = before[~np.isnan(before)]
             if x == x and len(before) >= 504:
                 rank[i] = ((before < x).sum() + 0.5 * (before == x).sum()) / len(before)
         rows = {}
@@ -411,6 +417,7 @@ KINDS = {
     "rate_move": "rate",
     "rate_above_low": "rate",
     "outflow_percentile": "flow",
+    "outflow_percentile_expanding": "flow",
 }
 MEETS: dict[str, Callable[[pd.Series, dict], pd.Series]] = {
     "<": lambda x, r: x < r["threshold"],
@@ -528,6 +535,26 @@ def test_how_often_rates_rose_that_much_is_what_is_published(real, series, more_
         found = 100 * ((100 * days.diff(n)).round(6) > more_than).mean()
         # the published figures are rounded, and begin and end on other days
         assert abs(found - percent) < 0.05 + 0.02 * percent, (n, found)
+
+
+@pytest.mark.realdata
+def test_outflows_are_heavy_against_three_years_and_not_against_all_history(real):
+    fired = dict(
+        real.execute(
+            "select (year(session_date), signal_id), count(*) from mart_signal "
+            "where signal_id like 'outflow_contrarian%' and is_triggered group by 1"
+        ).fetchall()
+    )
+    for year, trailing, all_history in [
+        (2007, 51, 58),
+        (2016, 0, 0),
+        (2019, 27, 0),
+        (2021, 3, 0),
+        (2022, 15, 0),
+        (2024, 38, 0),
+    ]:
+        assert fired.get((year, "outflow_contrarian_iwm"), 0) == trailing, year
+        assert fired.get((year, "outflow_contrarian_all_history_iwm"), 0) == all_history, year
 
 
 @pytest.mark.realdata
