@@ -12,12 +12,13 @@ A ?=
 B ?= latest
 YEARS ?= 2
 SCALE ?= 1
+FORCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint live run ui status query diff bench dictionary lock clean
+.PHONY: help setup test lint live run ui status query diff bench dictionary docs lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed $(DAGSTER_HOME)/dagster.yaml ## create .venv from the lock file
 
@@ -39,14 +40,14 @@ test: setup ## run the whole test suite: make test WORKERS=1 where memory is sho
 lint: setup ## formatting, lint, types, SQL style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/ty check orchestration dbt_project/modules
+	$(BIN)/ty check orchestration 
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 run: setup ## build and publish the warehouse from the synthetic sandbox market (no key, no network)
-	@SMALLCAP_SOURCE=sandbox $(BIN)/python -m orchestration.cli.run
+	@SMALLCAP_SOURCE=sandbox $(BIN)/python -m orchestration.cli.run $(if $(FORCE),--force)
 
 live: setup ## build and publish the warehouse from the live vendors (needs FRED_API_KEY)
-	@SMALLCAP_SOURCE=live $(BIN)/python -m orchestration.cli.run
+	@SMALLCAP_SOURCE=live $(BIN)/python -m orchestration.cli.run $(if $(FORCE),--force)
 
 ui: setup ## Dagster UI on 127.0.0.1:3000, daemon and schedule on
 	$(BIN)/dagster dev --module-name orchestration.definitions --host 127.0.0.1 --port 3000
@@ -65,6 +66,9 @@ bench: setup ## performance, side by side; full size: make bench YEARS=10
 
 dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary
+
+docs: setup ## one page of all models, columns and lineage: data_lake/docs/index.html
+	@$(BIN)/python -m orchestration.cli.docs
 
 lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \

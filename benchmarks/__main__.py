@@ -23,7 +23,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from benchmarks.archive import Market, Writer, build_variables, clock_after, sessions_of, write_archive, write_calendar
+from benchmarks.archive import Market, Writer, clock_after, sessions_of, write_archive, write_reference
 from orchestration.calendars import sessions_between
 from orchestration.settings import REPOSITORY, load_settings
 
@@ -76,7 +76,6 @@ def membership(years: float, scale: float) -> None:
                 for file in files:
                     writer.add(file, clock_after(day))
                 writer.flush()
-                write_calendar(data, day)
                 rows.append((f"one more day ({writer.lines:,} lines)", dbt_build(data, day)))
             rows.append(("from nothing again", dbt_build(data, sessions[-1], "--full-refresh")))
             table(
@@ -109,18 +108,17 @@ class Build:
 def dbt_build(data: Path, last: dt.date, *options: str) -> Build:
     """Build the membership models and run their data tests, in a process of its own."""
     (data / "build" / "tmp").mkdir(parents=True, exist_ok=True)
+    write_reference(data, last)
     command = [
-        *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--profiles-dir", ".", *options),
-        *("--select", *(f"+{model}" for model in MODELS), "--exclude", "test_type:unit", "pair"),
-        *("--target-path", str(data / "target"), "--log-path", str(data / "log")),
-        *("--vars", json.dumps(build_variables(last))),
+        *(sys.executable, "-m", "orchestration.build.steps", str(data / "target"), *options),
+        *("--select", *(f"+{model}" for model in MODELS), "--exclude", "pair"),
     ]
     began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "SMALLCAP_DATA_DIR": str(data)})  # noqa: S603
+    process = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, "SMALLCAP_DATA_DIR": str(data)})  # noqa: S603
     cpu_seconds, peak = used_by(process)
     seconds = time.perf_counter() - began
     if process.returncode:
-        sys.exit(f"dbt failed, see above; its log was in {data / 'log'}")
+        sys.exit(f"dbt failed, see above; its log was in {data / 'target' / 'logs'}")
     results = json.loads((data / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
     slowest = sorted(results, key=lambda r: r["execution_time"], reverse=True)[:3]
     names = ", ".join(f"{r['unique_id'].split('.')[2]} {r['execution_time']:.1f}" for r in slowest)

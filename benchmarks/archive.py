@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration.build.facts import write_facts
 from orchestration.calendars import (
     end_of_day,
     fund_available_at,
@@ -300,25 +301,23 @@ def write_archive(
         if number >= loaded - 1:
             writer.flush()
     writer.flush()
-    write_calendar(data_dir, sessions[-1])
+    write_reference(data_dir, sessions[-1])
     return writer
 
 
-def write_calendar(data_dir: Path, last: dt.date) -> None:
-    """What a build reads besides the raw lake."""
+def write_reference(data_dir: Path, last: dt.date) -> None:
+    """What a build on the day after a session reads besides the raw lake."""
     write_table_atomically(reference_file(data_dir, "nyse_session"), session_table(clock_after(last)))
     schema = pa.schema([("fund", pa.string()), ("session_date", pa.date32())])
     write_table_atomically(reference_file(data_dir, "expected_holding"), schema.empty_table())
-
-
-def build_variables(last: dt.date) -> dict[str, str]:
-    """The dbt variables of a build on the day after a session."""
     now = clock_after(last)
-    return {
+    facts = {
         "now_at": now.isoformat(sep=" ", timespec="seconds"),
         "as_of_session": last_closed_session(now).isoformat(),
         "start_date": "2000-01-03",
         "source": "sandbox",
         "release_id": "benchmark",
+        "version": "benchmark",
         "git_commit": "unknown",
     }
+    write_facts(data_dir, facts)

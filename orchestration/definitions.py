@@ -6,7 +6,6 @@ import dagster as dg
 
 from orchestration.automation import after_close, daily_job
 from orchestration.build.assets import warehouse
-from orchestration.build.project import DBT
 from orchestration.ingest.constituents import constituents
 from orchestration.ingest.etf_shares import etf_shares
 from orchestration.ingest.events import events
@@ -37,7 +36,6 @@ defs = dg.Definitions(
     assets=dg.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, FRESH), ASSETS),
     jobs=[daily_job],
     schedules=[after_close],
-    resources={"dbt": DBT},
     # a step process costs seconds of imports on a small machine; the parallelism that pays is inside the assets
     executor=dg.in_process_executor,
 )

@@ -1,54 +1,77 @@
-"""The dbt assets: one full build of the warehouse."""
+"""The dbt assets: one full build of the warehouse, whatever part of it was asked for."""
 
-import json
 import os
-from collections.abc import Iterable, Iterator
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import duckdb
-from dagster_dbt import DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslatorSettings, dbt_assets
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
-from orchestration.build.facts import build_vars, git_commit, release_id
+from orchestration.build.facts import release_id, run_facts, write_facts
+from orchestration.build.inputs import fingerprint
 from orchestration.build.project import DBT_PROJECT
-from orchestration.build.record import record_build
+from orchestration.build.record import BuildRecordError, load_record, read_json, record_build
+from orchestration.build.results import failures
 from orchestration.build.translator import Translator
 from orchestration.calendars import last_closed_session
-from orchestration.settings import load_settings
+from orchestration.settings import REPOSITORY, load_settings
+
+# of what the steps print, where they end without a result to read
+LINES_SHOWN = 15
+
+
+class BuildConfig(dg.Config):
+    """How to build.
+
+    Attributes:
+        force: Build even where nothing changed.
+    """
+
+    force: bool = False
+
+
+TRANSLATOR = Translator(
+    # several raw tables are filled by one ingest asset
+    settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)
+)
 
 
 @dbt_assets(
-    manifest=DBT_PROJECT.manifest_path,
-    project=DBT_PROJECT,
-    name="warehouse",
-    dagster_dbt_translator=Translator(
-        # several raw tables are filled by one ingest asset
-        settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)
-    ),
+    manifest=DBT_PROJECT.manifest_path, project=DBT_PROJECT, name="warehouse", dagster_dbt_translator=TRANSLATOR
 )
-def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
-    """One full, deterministic dbt build; only this step opens the build database for writing."""
+def warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
+    """One full, deterministic build; only this step opens the build database for writing.
+
+    Whatever part was asked for, the whole is built: a partial build could not be published. Where nothing changed since
+    the last build, it stands as it is.
+    """
     settings = load_settings()
     now = settings.now()
     name = release_id(settings, now)
+    facts = run_facts(settings, now, name)
     build = settings.data_dir / "build"
     (build / "tmp").mkdir(parents=True, exist_ok=True)
-    # dbt reads the folder from the environment, in which the default is not spelled out
-    os.environ["SMALLCAP_DATA_DIR"] = str(settings.data_dir)
-    target = build / "dbt" / context.run.run_id
-    # Whatever part was asked for, the whole is built: a partial build could not be published. Unit tests look at the
-    # code and at rows of their own, never at data: they belong to the test suite.
-    select = ["--select", "fqn:*", "--exclude-resource-type", "unit_test"]
-    call = dbt.cli(
-        ["build", *select, "--vars", json.dumps(build_vars(settings, now, name))],
-        context=context,
-        target_path=target,
-    )
-    events: list[Any] = []
+    write_facts(settings.data_dir, facts)
+    # one folder for all builds: what dbt parsed in the last one is reused in the next
+    target = build / "dbt"
+    inputs = fingerprint(settings, facts)
+    standing = None if config.force else _standing(settings.data_dir, inputs)
+    if standing is not None:
+        context.log.info("nothing changed since the last build: it stands as it is")
+        # the checks of that build were reported by the run that made it
+        models = [result for result in standing if not result["unique_id"].startswith("test.")]
+        yield from _events(context, read_json(target / "manifest.json"), models, build / "warehouse.duckdb")
+        return
+    (target / "run_results.json").unlink(missing_ok=True)
     try:
-        events.extend(call.stream())
+        said = _run_steps(context, settings.data_dir, target)
     finally:
         # a failed build is recorded as well: publish refuses it by name
         if (target / "run_results.json").exists():
@@ -60,36 +83,93 @@ def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterato
                 as_of_session=last_closed_session(now),
                 source=settings.source,
                 release_id=name,
-                git_commit=git_commit(),
+                version=facts["version"],
+                git_commit=facts["git_commit"],
                 dagster_run_id=context.run.run_id,
+                inputs=inputs,
             )
-    # counted here, after dbt has closed the file: dagster-dbt's own count leaves it open in this process
-    asked = [event for event in events if _is_selected(context, event)]
-    yield from _with_row_counts(asked, build / "warehouse.duckdb")
+    if not (target / "run_results.json").exists():
+        raise dg.Failure(f"The build did not begin:\n{said}", allow_retries=False)
+    manifest, results = read_json(target / "manifest.json"), read_json(target / "run_results.json")["results"]
+    yield from _events(context, manifest, results, build / "warehouse.duckdb")
+    if said:
+        failed = "\n  - ".join(failures(results, manifest)) or said
+        raise dg.Failure(f"The build failed, nothing new is published:\n  - {failed}", allow_retries=False)
 
 
-def _is_selected(context: dg.AssetExecutionContext, event: object) -> bool:
-    """Whether an event belongs to the part of the warehouse that the run asked for."""
-    if isinstance(event, dg.Output):
-        return event.output_name in context.op_execution_context.selected_output_names
-    if isinstance(event, dg.AssetCheckResult) and event.asset_key and event.check_name:
-        return dg.AssetCheckKey(event.asset_key, event.check_name) in context.selected_asset_check_keys
-    return True
+def _standing(data_dir: Path, inputs: str) -> list[dict[str, Any]] | None:
+    """The results of the last build where it was made from the same inputs, passed, and was left alone since."""
+    try:
+        record = load_record(data_dir)
+        if record is None or record.inputs != inputs or not record.is_untouched:
+            return None
+        results = read_json(record.dbt_target_path / "run_results.json")
+        manifest = read_json(record.dbt_target_path / "manifest.json")
+    except (BuildRecordError, OSError, ValueError):
+        # what cannot be read is no reason to fail: it is built again
+        return None
+    same = results["metadata"]["invocation_id"] == record.invocation_id
+    return results["results"] if same and not list(failures(results["results"], manifest)) else None
 
 
-def _with_row_counts(events: Iterable[Any], database: Path) -> Iterator[Any]:
+def _run_steps(context: dg.AssetExecutionContext, data_dir: Path, target: Path) -> str:
+    """Run the steps in a process of their own, which closes the database when it ends.
+
+    Returns:
+        The last lines it printed where a step failed; nothing where all passed.
+    """
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", "orchestration.build.steps", str(target)],
+        cwd=REPOSITORY,
+        # dbt reads the folder from the environment, in which the default is not spelled out
+        env={**os.environ, "SMALLCAP_DATA_DIR": str(data_dir)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    newest: deque[str] = deque(maxlen=LINES_SHOWN)
+    try:
+        for line in process.stdout or ():
+            newest.append(line)
+            # a line for each node: of use in the UI, too much for a terminal
+            context.log.debug(line.rstrip())
+    except BaseException:
+        # interrupted: dbt must not go on writing behind the run that ended
+        process.terminate()
+        process.wait()
+        raise
+    return "".join(newest) if process.wait() else ""
+
+
+def _events(
+    context: dg.AssetExecutionContext, manifest: Mapping[str, Any], results: list[dict[str, Any]], database: Path
+) -> Iterator[dg.Output | dg.AssetCheckResult]:
+    """What was built and checked, of the part of the warehouse that the run asked for."""
+    counts = _row_counts(database)
+    selected = context.op_execution_context.selected_output_names
+    for result in results:
+        unique_id, status = result["unique_id"], result["status"]
+        metadata = {"unique_id": unique_id, "Execution Duration": result["execution_time"]}
+        if unique_id.startswith("test."):
+            key = get_asset_check_key_for_test(manifest, TRANSLATOR, unique_id, project=DBT_PROJECT)
+            if key and key in context.selected_asset_check_keys and status in {"pass", "warn", "fail", "error"}:
+                severity = dg.AssetCheckSeverity.WARN if status == "warn" else dg.AssetCheckSeverity.ERROR
+                yield dg.AssetCheckResult(
+                    passed=status == "pass",
+                    asset_key=key.asset_key,
+                    check_name=key.name,
+                    severity=severity,
+                    metadata={**metadata, "failing rows": result.get("failures") or 0},
+                )
+        elif status == "success":
+            output = TRANSLATOR.get_asset_spec(manifest, unique_id, DBT_PROJECT).key.to_python_identifier()
+            table = unique_id.split(".")[2]
+            if output in selected:
+                rows = {"dagster/row_count": counts[table]} if table in counts else {}
+                yield dg.Output(None, output_name=output, metadata={**metadata, **rows})
+
+
+def _row_counts(database: Path) -> dict[str, int]:
+    """Rows by table, as DuckDB keeps them; views have none."""
     with closing(duckdb.connect(str(database), read_only=True)) as con:
-        names = con.execute("select table_schema, table_name from information_schema.tables").fetchall()
-        where = {name: f'"{schema}"."{name}"' for schema, name in names}
-        for event in events:
-            table = where.get(str(_unique_id(event)).rpartition(".")[2])
-            if isinstance(event, dg.Output) and table:
-                count = con.execute(f"select count(*) from {table}").fetchone()
-                yield event.with_metadata({**event.metadata, "dagster/row_count": count[0] if count else 0})
-            else:
-                yield event
-
-
-def _unique_id(event: object) -> object:
-    value = getattr(event, "metadata", {}).get("unique_id")
-    return getattr(value, "value", value)
+        return dict(con.execute("select table_name, estimated_size from duckdb_tables()").fetchall())

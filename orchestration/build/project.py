@@ -1,11 +1,10 @@
-"""The dbt project for Dagster: its manifest, made anew where a file is newer, and the command that runs it."""
+"""The dbt project for Dagster: its manifest, made anew where a file is newer."""
 
 import subprocess
 import sys
-from pathlib import Path
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, DbtProject
+from dagster_dbt import DbtProject
 from filelock import FileLock
 
 from orchestration.settings import REPOSITORY
@@ -40,5 +39,3 @@ def _parse() -> None:
 
 
 DBT_PROJECT = dbt_project()
-# dbt of this environment, which need not be on the PATH
-DBT = DbtCliResource(project_dir=DBT_PROJECT, dbt_executable=str(Path(sys.executable).with_name("dbt")))

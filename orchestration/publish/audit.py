@@ -6,17 +6,16 @@ refuses whenever the database, the results and the record of the build do not be
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestration.build.record import BuildRecord, BuildRecordError, load_record, read_json
+from orchestration.build.results import NODE_TYPES, TEST_TYPES, failure, failures, short_name
 from orchestration.publish.tables import PublishRefused
 
-NODE_TYPES = frozenset({"model", "seed", "snapshot", "test"})
-TEST_TYPES = frozenset({"test", "unit_test"})
-PASSED = frozenset({"success", "pass", "warn"})
 AGAIN = "Build again (make run)"
 
 
@@ -62,7 +61,7 @@ def audit(data_dir: Path, source: str) -> Audit:
     results = _artifact(record, "run_results.json")
     problems = [
         *_stale(record, results),
-        *_failures(results["results"], manifest),
+        *failures(results["results"], manifest),
         *_gaps(results, _expected_nodes(manifest)),
     ]
     if problems:
@@ -75,7 +74,7 @@ def audit(data_dir: Path, source: str) -> Audit:
     return Audit(
         record=record,
         manifest=manifest,
-        warnings=tuple(_failure(r, manifest) for r in outcomes if r["status"] == "warn"),
+        warnings=tuple(failure(r, manifest) for r in outcomes if r["status"] == "warn"),
         tests=_tests_run(outcomes),
     )
 
@@ -97,39 +96,13 @@ def _stale(record: BuildRecord, results: Mapping[str, Any]) -> Iterable[str]:
         yield f"{record.database_path} was not closed: a build is running or was killed. Let it end. {AGAIN}"
 
 
-def _failures(outcomes: Iterable[Mapping[str, Any]], manifest: Mapping[str, Any]) -> Iterable[str]:
-    skipped = []
-    for result in outcomes:
-        kind = result["unique_id"].partition(".")[0]
-        if kind not in NODE_TYPES | TEST_TYPES or result["status"] in PASSED:
-            continue
-        if result["status"] == "skipped":
-            skipped.append(_short_name(result["unique_id"]))
-        else:
-            yield _failure(result, manifest)
-    if skipped:
-        yield f"{len(skipped)} skipped because something before them failed: {', '.join(sorted(skipped))}"
-
-
-def _failure(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    node = _node(manifest, result["unique_id"])
-    kind = result["unique_id"].partition(".")[0].replace("_", " ")
-    text = f"{kind} {_short_name(result['unique_id'])} {result['status']}"
-    if kind == "test" and result.get("failures") is not None:
-        text += f": {result['failures']} rows"
-    message = " ".join((result.get("message") or "").split())
-    if message:
-        text += f" ({message})"
-    if result.get("relation_name") and (node.get("config") or {}).get("store_failures"):
-        text += f"; the rows are in {result['relation_name']}"
-    elif node.get("original_file_path"):
-        text += f"; defined in {node['original_file_path']}"
-    return text
-
-
 def _gaps(results: Mapping[str, Any], expected: set[str]) -> Iterable[str]:
     outcomes = results["results"]
-    absent = sorted(_short_name(name) for name in expected - {r["unique_id"] for r in outcomes})
+    counted = Counter(r["unique_id"] for r in outcomes)
+    twice = sorted(short_name(name) for name, count in counted.items() if count > 1)
+    if twice:
+        yield f"{', '.join(twice[:10])} ran twice: the parts of the build overlap, see dbt_project/selectors.yml"
+    absent = sorted(short_name(name) for name in expected - {r["unique_id"] for r in outcomes})
     if absent:
         shown = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if len(absent) > 10 else "")
         missed = f"{len(absent)} of {len(expected)} nodes did not run ({shown})"
@@ -152,16 +125,6 @@ def _expected_nodes(manifest: Mapping[str, Any]) -> set[str]:
 
 def _tests_run(outcomes: Iterable[Mapping[str, Any]]) -> int:
     return sum(r["unique_id"].partition(".")[0] in TEST_TYPES and r["status"] != "skipped" for r in outcomes)
-
-
-def _node(manifest: Mapping[str, Any], unique_id: str) -> Mapping[str, Any]:
-    return manifest["nodes"].get(unique_id) or (manifest.get("unit_tests") or {}).get(unique_id) or {}
-
-
-def _short_name(unique_id: str) -> str:
-    """`test.smallcap.unique_x.1a2b3c` → `unique_x`; `unit_test.smallcap.model.name` → `model.name`."""
-    parts = unique_id.split(".")[2:]
-    return ".".join(parts) if unique_id.startswith("unit_test.") else parts[0]
 
 
 def _artifact(record: BuildRecord, name: str) -> dict[str, Any]:

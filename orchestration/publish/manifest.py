@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +15,6 @@ import duckdb
 from orchestration.publish.audit import Audit
 from orchestration.publish.exports import ExportedTable, LeftOut, table_json
 from orchestration.publish.tables import SCHEMA
-from orchestration.settings import REPOSITORY
 
 NAME = "manifest.json"
 BRIEF_NAME = "brief.html"
@@ -40,10 +38,11 @@ def build_manifest(
         "is_synthetic": record.source == "sandbox",
         "built_at": record.now_at,
         "as_of_session": record.as_of_session,
+        "version": record.version,
         "git_commit": record.git_commit,
         "dagster_run_id": record.dagster_run_id,
         "dbt_invocation_id": record.invocation_id,
-        "versions": versions(),
+        "versions": {"project": record.version, **versions()},
         "tests_run": found.tests,
         "warnings": list(found.warnings),
         "first_membership_dates": dict(first_membership) if first_membership is not None else None,
@@ -86,10 +85,8 @@ def first_membership_dates(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what made the release."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    """Versions of what the code ran on."""
     return {
-        "project": project,
         "python": platform.python_version(),
         **{name: importlib.metadata.version(package) for name, package in PACKAGES.items()},
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import shutil
 import subprocess
@@ -17,9 +16,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from benchmarks.archive import Market, Snapshot, Writer, build_variables, clock_after, sessions_of, write_calendar
+from benchmarks.archive import Market, Snapshot, Writer, clock_after, sessions_of, write_reference
+from tests.conftest import REPOSITORY
 
-DBT = Path(__file__).resolve().parents[2] / "dbt_project"
+DBT = REPOSITORY / "dbt_project"
 TABLES = {
     "intermediate": (
         *(
@@ -53,18 +53,16 @@ class Warehouse:
     def database(self) -> Path:
         return self.root / "build" / "warehouse.duckdb"
 
-    def build(self, last: dt.date, *, select: str = "+{}") -> None:
-        write_calendar(self.root, last)
+    def build(self, last: dt.date) -> None:
+        write_reference(self.root, last)
         (self.root / "build" / "tmp").mkdir(exist_ok=True)
         done = subprocess.run(
             [
-                *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--profiles-dir", "."),
-                *("--select", *(select.format(name) for name in CHAIN)),
-                *("--exclude", "test_type:unit", "test_type:data"),
-                *("--target-path", str(self.root / "target"), "--log-path", str(self.root / "log")),
-                *("--vars", json.dumps(build_variables(last))),
+                *(sys.executable, "-m", "orchestration.build.steps", str(self.root / "target")),
+                *("--project", str(self.project), "--select", *(f"+{name}" for name in CHAIN)),
+                *("--exclude", "test_type:data"),
             ],
-            cwd=self.project,
+            cwd=REPOSITORY,
             env={**os.environ, "SMALLCAP_DATA_DIR": str(self.root)},
             capture_output=True,
             text=True,

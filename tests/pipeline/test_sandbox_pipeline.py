@@ -15,6 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration.build.facts import project_version
 from tests.conftest import REPOSITORY, SandboxDirectory
 
 TODAY = "2026-11-20"
@@ -73,6 +74,11 @@ def test_sandbox_data_say_so_everywhere(sandbox_release, manifest):
     assert "SYNTHETIC" in brief
     status = sandbox_release.call("orchestration.cli.status", TODAY).stdout
     assert "SYNTHETIC" in status
+
+
+def test_a_release_says_by_which_version_it_was_made(sandbox_release, manifest):
+    assert list(served(sandbox_release, "select version from dim_release")["version"]) == [project_version()]
+    assert manifest["version"] == manifest["versions"]["project"] == project_version()
 
 
 def test_a_directory_of_the_sandbox_is_refused_to_a_live_run(sandbox_release):

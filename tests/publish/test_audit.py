@@ -107,6 +107,15 @@ def test_an_unreadable_record_is_refused(builds: Builds, data_dir: Path) -> None
         audit(data_dir, "sandbox")
 
 
+def test_a_record_of_before_there_was_a_version_can_be_published(builds: Builds, data_dir: Path) -> None:
+    builds.put("good", data_dir)
+    path = data_dir / "build" / "build_result.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content.pop("version") == "1.2.3"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert audit(data_dir, "sandbox").record.version == "unknown"
+
+
 def test_another_source_is_refused(builds: Builds, data_dir: Path) -> None:
     builds.put("good", data_dir)
     with pytest.raises(PublishRefused, match="SMALLCAP_SOURCE=sandbox"):

@@ -59,6 +59,7 @@ def test_metadata_of_the_models_is_in_the_manifest(builds: Builds, data_dir: Pat
         "description": "The close's value.",
     }
     assert manifest["is_synthetic"] is True
+    assert manifest["version"] == manifest["versions"]["project"] == "1.2.3"
     assert manifest["first_membership_dates"] == {"R2000": "2024-12-31"}
     assert set(manifest["versions"]) == {"project", "python", "duckdb", "dbt", "dagster", "yfinance", "fredapi"}
 

@@ -217,6 +217,7 @@ def record(data_dir: Path, release_id: str) -> BuildRecord:
         as_of_session=NOW.date(),
         source="sandbox",
         release_id=release_id,
+        version="1.2.3",
         git_commit="abc",
     )
 

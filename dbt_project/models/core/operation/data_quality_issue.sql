@@ -49,7 +49,7 @@ counts as (
         ('SP500', 495, 510)
     ) as bands (index_code, lowest, highest) on snapshots.index_code = bands.index_code
     where
-        '{{ var("source") }}' = 'live'
+        '{{ run_fact("source") }}' = 'live'
         and snapshots.is_usable
         and snapshots.constituents not between bands.lowest and bands.highest
 ),

@@ -1,5 +1,5 @@
 with recursive horizons as (
-    {%- for n in [5, 21, 63] %}
+    {%- for n in var('outcome_horizons') %}
     select {{ n }} as horizon_sessions{{ '\n    union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -82,8 +82,8 @@ deviations as (
             and triggers.horizon_sessions = means.horizon_sessions
 ),
 
--- Newey and West (1987) with the lag horizon - 1: two returns that begin d sessions apart share 1 - d / horizon of their
--- sessions, which is the Bartlett weight of their product.
+-- Newey and West (1987) with the lag horizon - 1: two returns that begin d sessions apart share 1 - d / horizon of
+-- their sessions, which is the Bartlett weight of their product.
 products as (
     select
         this.signal_id,

@@ -5,7 +5,7 @@
 ] -%}
 
 with horizons as (
-    {%- for n in [5, 21, 63] %}
+    {%- for n in var('outcome_horizons') %}
     select {{ n }} as horizon_sessions{{ '\n    union all' if not loop.last }}
     {%- endfor %}
 ),
