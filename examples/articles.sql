@@ -235,7 +235,7 @@ where year(event_date) = 2025;
 -- claim: 1.16
 -- published: catalysts of the next 30 to 90 days: CPI, Fed minutes
 -- as of: 2025-12-18
--- expect: 2025-12-31
+-- expect: 2025-12-30
 select event_date, event_type, label
 from fct_market_event
 where event_date > '2025-12-18' and event_date <= date '2025-12-18' + 90 and event_type in ('CPI_RELEASE', 'FOMC_MINUTES')
@@ -550,7 +550,7 @@ from relative_between('IWM', 'SPY', '2021-11-08', '2024-06-10');
 -- claim: 4.5
 -- published: heavy IWM outflows on a 65-day basis are a contrarian reason to buy
 -- as of: 2024-06-10
--- verdict: no threshold is named; the lowest tenth is ours
+-- verdict: no threshold is named; the lowest tenth of three years is ours
 -- expect: false
 select is_triggered, value as percentile, input_date
 from mart_signal
