@@ -104,6 +104,7 @@ RULES = {
     ),
     "mart_risk": Rule(BY_SESSION),
     "mart_leverage": Rule(BY_SESSION),
+    "mart_leverage_rebalance": Rule(BY_SESSION),
     "mart_pair": Rule(BY_SESSION),
     "mart_macro_daily": Rule(BY_SESSION),
     "mart_curve_daily": Rule(BY_SESSION),
