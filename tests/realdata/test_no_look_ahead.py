@@ -111,6 +111,7 @@ RULES = {
     "mart_inflation_monthly": Rule(BY_KNOWLEDGE, why="a revision is a row of its own"),
     "mart_signal": Rule(BY_SESSION),
     "mart_option_daily": Rule(BY_SESSION),
+    "mart_option_strike": Rule(BY_SESSION),
     "mart_valuation_gap": Rule("as_of_date <= date '{day}'"),
     "mart_sector_weight": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
     "mart_breadth": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
@@ -154,7 +155,7 @@ def test_every_published_mart_has_a_rule(walk):
 
 
 # marts of what the replay does not serve
-EMPTY = frozenset({"mart_option_daily"})
+EMPTY = frozenset({"mart_option_daily", "mart_option_strike"})
 
 
 def symbols(columns: list[str]) -> list[str]:
