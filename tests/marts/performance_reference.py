@@ -319,6 +319,41 @@ def leveraged_funds() -> list[tuple[str, int, str]]:
     return list(chosen[["symbol", "leverage", "benchmark_symbol"]].itertuples(index=False, name=None))
 
 
+def check_leverage_rebalance(con: duckdb.DuckDBPyConnection) -> int:
+    """Assets of the evening before, looked up print by print, times L (L - 1) times the day's step of the index."""
+    published = con.execute("select * from mart_leverage_rebalance").df()
+    prints = con.execute("select * from fct_etf_shares order by known_at").df()
+    prints["assets"] = prints["aum_usd"].where(
+        prints["vendor"] == "proshares", prints["shares_outstanding"] * prints["nav_usd"]
+    )
+    prices, grid, checked = bars(con), sessions(con), 0
+    funds = [fund for fund in leveraged_funds() if fund[0] in prices]
+    assert set(published["symbol"]) == {symbol for symbol, _, _ in funds}
+    iwm = prices["IWM"].reindex(grid)
+    volume = (iwm["close"] * iwm["volume"]).to_numpy()
+    for symbol, leverage, benchmark in funds:
+        rows = published[published["symbol"] == symbol].set_index("session_date").sort_index()
+        days = grid[grid >= prices[symbol].index.min()]
+        assert list(rows.index) == list(days)
+        close = prices[benchmark]["close"].reindex(grid)
+        step = (close / close.shift(1) - 1).reindex(days).to_numpy()
+        own, assets = prints[prints["symbol"] == symbol], []
+        ends = (days + pd.Timedelta("23:59:59")).tz_localize("America/New_York")
+        by_day = dict(list(own.groupby("as_of_date")))
+        for before, end in zip(grid.to_series().shift(1).reindex(days), ends, strict=True):
+            part = by_day.get(before)
+            known = [] if part is None else part.loc[part["available_at"] <= end, "assets"].tolist()
+            assets.append(known[-1] if known and known[-1] > 0 else np.nan)
+        trade = np.array(assets) * leverage * (leverage - 1) * step
+        share = 100 * trade / pd.Series(volume, grid).reindex(days).to_numpy()
+        assert set(rows["leverage"]) == {leverage}
+        checked += agree(rows["aum_usd"], assets, f"{symbol} aum_usd")
+        checked += agree(rows["index_return_px"], step, f"{symbol} index_return_px")
+        checked += agree(rows["rebalance_usd"], trade, f"{symbol} rebalance_usd", 0.01)
+        checked += agree(rows["pct_of_index_fund_volume"], share, f"{symbol} share of volume", 1e-9)
+    return checked
+
+
 def check_leverage(con: duckdb.DuckDBPyConnection) -> int:
     """Products day by day over each window, instead of differences of sums of logarithms."""
     published = con.execute(
