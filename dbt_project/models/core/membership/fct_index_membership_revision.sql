@@ -704,12 +704,14 @@ known as (
             when first_absent is not null then 'observed'
         end as exit_basis,
         case
-            when greatest(coalesce(opening_gap, 0), coalesce(closing_gap, 0)) > 10 then 'LOW'
+            when
+                greatest(coalesce(opening_gap, 0), coalesce(closing_gap, 0)) > {{ var('confidence_medium_sessions') }}
+                then 'LOW'
             when is_single and first_absent is not null then 'LOW'
             when is_brief and not is_dated_by_event then 'LOW'
             when first_absent is not null and not is_confirmed then 'LOW'
             -- greatest() skips nulls; null where neither boundary was observed
-            when greatest(opening_gap, closing_gap) <= 3 then 'HIGH'
+            when greatest(opening_gap, closing_gap) <= {{ var('confidence_high_sessions') }} then 'HIGH'
             else 'MEDIUM'
         end as confidence
     from closed
