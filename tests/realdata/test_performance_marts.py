@@ -174,3 +174,21 @@ def test_a_later_split_moves_levels_and_nothing_else(directory, replay):
     for column in ("beta", "correlation", "realised_vol_pct"):
         assert ((old[column] - new[column]).abs().dropna() < 1e-10).all(), column
         assert (old[column].isna() == new[column].isna()).all(), column
+
+
+def test_the_sensitivity_to_the_10_year_of_october_2023_is_mostly_noise(walk):
+    by_window = {
+        window: row(walk, "mart_risk", symbol="IWM", benchmark_symbol="SPY", session_date="2023-10-05",
+                    window_sessions=str(window))
+        for window in (63, 252)
+    }  # fmt: skip
+    short, long = by_window[63], by_window[252]
+    assert short["rate_observations"] == 63
+    assert [round(short[name], 2) for name in ("beta_to_ust10_bp", "beta_to_ust10_t", "beta_to_ust10_r2")] == [
+        *(-2.45, -2.29, 0.08)
+    ]
+    assert short["beta_to_ust10_se"] == pytest.approx(short["beta_to_ust10_bp"] / short["beta_to_ust10_t"])
+    # over a year the sign turns, and neither is told from 0
+    assert [round(long[name], 2) for name in ("beta_to_ust10_bp", "beta_to_ust10_t", "beta_to_ust10_r2")] == [
+        *(0.22, 0.39, 0.0)
+    ]
