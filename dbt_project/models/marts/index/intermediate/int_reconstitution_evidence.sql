@@ -1,5 +1,3 @@
-{{ config(schema='intermediate', contract={'enforced': false}) }}
-
 -- Which usable file of each fund stands at each session, or before or after it, and how far away.
 with files as (
     select
