@@ -13,9 +13,10 @@ A ?=
 B ?= latest
 YEARS ?= 2
 SCALE ?= 1
+FORCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-next lint live run ui status query diff bench dictionary lock clean
+.PHONY: help setup test test-next lint live run ui status query diff bench dictionary docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,10 +57,10 @@ lint: setup ## formatting, lint, types, SQL style
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 run: setup ## build and publish the warehouse from the synthetic sandbox market (no key, no network)
-	@SMALLCAP_SOURCE=sandbox $(BIN)/python -m orchestration.cli.run
+	@SMALLCAP_SOURCE=sandbox $(BIN)/python -m orchestration.cli.run $(if $(FORCE),--force)
 
 live: setup ## build and publish the warehouse from the live vendors (needs FRED_API_KEY)
-	@SMALLCAP_SOURCE=live $(BIN)/python -m orchestration.cli.run
+	@SMALLCAP_SOURCE=live $(BIN)/python -m orchestration.cli.run $(if $(FORCE),--force)
 
 ui: setup ## Dagster UI on 127.0.0.1:3000, daemon and schedule on
 	$(BIN)/dagster dev --module-name orchestration.definitions --host 127.0.0.1 --port 3000
@@ -78,6 +79,9 @@ bench: setup ## performance, side by side; full size: make bench YEARS=10
 
 dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary
+
+docs: setup ## one page of all models, columns and lineage: data_lake/docs/index.html
+	@$(BIN)/python -m orchestration.cli.docs
 
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--no-strip-extras --group dev pyproject.toml
