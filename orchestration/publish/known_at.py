@@ -165,7 +165,7 @@ MEMBERSHIP_KNOWN_AT = Macro(
     name="membership_known_at",
     parameters=("ts",),
     body="""table
-        select columns(c -> c not in ('known_from', 'known_to'))
+        select columns(lambda c: c not in ('known_from', 'known_to'))
         from main.fct_index_membership_revision
         where known_from <= cast(ts as timestamptz) and (known_to is null or known_to > cast(ts as timestamptz))
     """,
