@@ -15,9 +15,10 @@ SCALE ?= 1
 COUNT ?= 100
 SEED ?=
 MODEL ?=
+FORCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint live run ui status query diff bench mutants mutants-python dictionary lock clean
+.PHONY: help setup test lint live run ui status query diff bench mutants mutants-python dictionary docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,10 +47,10 @@ lint: setup ## formatting, lint, types, SQL style
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 run: setup ## build and publish the warehouse from the synthetic sandbox market (no key, no network)
-	@SMALLCAP_SOURCE=sandbox $(BIN)/python -m orchestration.cli.run
+	@SMALLCAP_SOURCE=sandbox $(BIN)/python -m orchestration.cli.run $(if $(FORCE),--force)
 
 live: setup ## build and publish the warehouse from the live vendors (needs FRED_API_KEY)
-	@SMALLCAP_SOURCE=live $(BIN)/python -m orchestration.cli.run
+	@SMALLCAP_SOURCE=live $(BIN)/python -m orchestration.cli.run $(if $(FORCE),--force)
 
 ui: setup ## Dagster UI on 127.0.0.1:3000, daemon and schedule on
 	$(BIN)/dagster dev --module-name orchestration.definitions --host 127.0.0.1 --port 3000
@@ -75,6 +76,9 @@ mutants-python: setup ## the same for the Python that plans, dates and audits (m
 
 dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary
+
+docs: setup ## one page of all models, columns and lineage: data_lake/docs/index.html
+	@$(BIN)/python -m orchestration.cli.docs
 
 lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \

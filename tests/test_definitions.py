@@ -7,6 +7,8 @@ import pytest
 
 from orchestration.definitions import defs
 
+SUBJECTS = ["events", "rates", "prices", "funds", "index", "signals", "operation"]
+LAYERS = ["seeds", "staging", "intermediate", "core", "marts"]
 INGEST = {"prices", "macro", "etf_shares", "constituents", "events", "options", "fund_valuation"}
 
 
@@ -29,7 +31,47 @@ def test_every_asset_has_description_group_owner_kinds_tags_and_columns(graph):
         assert node.owners == ["team:smallcap-lake"], name
         assert node.kinds, name
         assert node.tags.get("layer"), name
+        assert node.tags.get("subject") or name == "release", name
         assert "dagster/column_schema" in node.metadata, name
+
+
+def test_the_whole_graph_opens_with_few_boxes(graph):
+    assert {graph.get(key).group_name.partition("/")[0] for key in keys(graph)} == {"ingest", *SUBJECTS, "publish"}
+
+
+def test_a_subject_can_be_seen_from_its_vendor_to_its_marts(graph):
+    layers = {subject: set() for subject in SUBJECTS}
+    for key in keys(graph):
+        node = graph.get(key)
+        if node.group_name != "publish":
+            layers[node.tags["subject"]].add(node.tags["layer"])
+        if node.tags["layer"] in LAYERS:
+            assert node.group_name == f"{node.tags['subject']}/{node.tags['layer']}"
+    assert {subject for subject, seen in layers.items() if seen & {"raw", "reference"}} == {*SUBJECTS} - {"signals"}
+    assert {subject for subject, seen in layers.items() if "marts" in seen} == {*SUBJECTS} - {"operation"}
+    selection = dg.AssetSelection.from_string("tag:subject=prices or key:release")
+    shown = {key.path[-1] for key in selection.resolve(graph)}
+    assert shown >= {"prices", "instrument", "stg_yahoo_bar", "fct_price_daily", "mart_return", "release"}
+    assert not shown & {"macro", "dim_session", "int_presence", "mart_etf_flow"}
+
+
+def test_no_group_reads_a_later_one(graph):
+    """Otherwise boxes of the closed graph would point at each other."""
+
+    def place(key: dg.AssetKey) -> tuple[int, int]:
+        tags = graph.get(key).tags
+        return SUBJECTS.index(tags["subject"]), LAYERS.index(tags["layer"])
+
+    built = {key for key in keys(graph) if graph.get(key).tags["layer"] in LAYERS}
+    steps = [(parent, key) for key in built for parent in graph.get(key).parent_keys & built]
+    backward = [(parent.path[-1], key.path[-1]) for parent, key in steps if place(parent) > place(key)]
+    assert len(steps) > 100
+    assert backward == []
+
+
+def test_the_release_reads_published_tables_alone(graph):
+    read = {key.path[-1] for key in graph.get(dg.AssetKey("release")).parent_keys}
+    assert {name.partition("_")[0] for name in read} == {"dim", "fct", "mart", "data"}
 
 
 def test_ingest_is_partitioned_by_month_and_a_range_is_one_run(graph):

@@ -1,4 +1,4 @@
-{# staging and seeds live in schemas of that name, everything published in main: no prefix by target. #}
+{# Seeds, staging and private models live in schemas of those names, what is published in main: no prefix by target. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{ custom_schema_name or 'main' }}
 {%- endmacro %}

@@ -28,12 +28,15 @@
     {{ return(graph[asked_before]) }}
 {%- endmacro %}
 
-{# Changes when one of these models or seeds does. #}
+{# Changes when one of these models or seeds does, or, for a model that reads them, a rule of membership. #}
 {% macro logic_of() -%}
     {%- set parts = [] -%}
     {%- if execute -%}
         {%- for node in graph.get('nodes', {}).values() if node.name in varargs and node.resource_type in ('model', 'seed') -%}
             {%- do parts.append(node.name ~ (node.checksum.checksum if node.resource_type == 'seed' else node.raw_code)) -%}
+            {%- if 'membership_rule(' in (node.raw_code or '') -%}
+                {%- do parts.append(tojson(var('membership_rule'), sort_keys=true)) -%}
+            {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
     {{ return(local_md5(parts | sort | join('|'))) }}
@@ -126,9 +129,9 @@
 
 {#
     Whether a table that is written anew at every build may take rows from the one it replaces: those whose basis, a hash
-    of all they rest on, is still the same.
+    of all they rest on, is still the same. `logic` is the hash of the rules of today; the rows carry that of theirs.
 #}
-{% macro remembers() -%}
+{% macro remembers(logic) -%}
     {%- if not execute or flags.FULL_REFRESH -%}
         {{ return(false) }}
     {%- endif -%}
@@ -141,7 +144,7 @@
         {{ return(false) }}
     {%- endif -%}
     {%- set other = run_query(
-        "select 1 from " ~ relation ~ " where logic is distinct from '" ~ logic_of(model.name) ~ "' limit 1"
+        "select 1 from " ~ relation ~ " where logic is distinct from '" ~ logic ~ "' limit 1"
     ) -%}
     {{ return(other.rows | length == 0) }}
 {%- endmacro %}

@@ -15,8 +15,9 @@ from dagster_dbt import DagsterDbtTranslatorSettings, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from orchestration.build.facts import release_id, run_facts, write_facts
+from orchestration.build.inputs import fingerprint
 from orchestration.build.project import DBT_PROJECT
-from orchestration.build.record import read_json, record_build
+from orchestration.build.record import BuildRecordError, load_record, read_json, record_build
 from orchestration.build.results import failures
 from orchestration.build.translator import Translator
 from orchestration.calendars import last_closed_session
@@ -24,6 +25,18 @@ from orchestration.settings import REPOSITORY, load_settings
 
 # of what the steps print, where they end without a result to read
 LINES_SHOWN = 15
+
+
+class BuildConfig(dg.Config):
+    """How to build.
+
+    Attributes:
+        force: Build even where nothing changed.
+    """
+
+    force: bool = False
+
+
 TRANSLATOR = Translator(
     # several raw tables are filled by one ingest asset
     settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)
@@ -33,10 +46,11 @@ TRANSLATOR = Translator(
 @dbt_assets(
     manifest=DBT_PROJECT.manifest_path, project=DBT_PROJECT, name="warehouse", dagster_dbt_translator=TRANSLATOR
 )
-def warehouse(context: dg.AssetExecutionContext) -> Iterator[Any]:
+def warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
     """One full, deterministic build; only this step opens the build database for writing.
 
-    Whatever part was asked for, the whole is built: a partial build could not be published.
+    Whatever part was asked for, the whole is built: a partial build could not be published. Where nothing changed since
+    the last build, it stands as it is.
     """
     settings = load_settings()
     now = settings.now()
@@ -47,6 +61,14 @@ def warehouse(context: dg.AssetExecutionContext) -> Iterator[Any]:
     write_facts(settings.data_dir, facts)
     # one folder for all builds: what dbt parsed in the last one is reused in the next
     target = build / "dbt"
+    inputs = fingerprint(settings, facts)
+    standing = None if config.force else _standing(settings.data_dir, inputs)
+    if standing is not None:
+        context.log.info("nothing changed since the last build: it stands as it is")
+        # the checks of that build were reported by the run that made it
+        models = [result for result in standing if not result["unique_id"].startswith("test.")]
+        yield from _events(context, read_json(target / "manifest.json"), models, build / "warehouse.duckdb")
+        return
     (target / "run_results.json").unlink(missing_ok=True)
     try:
         said = _run_steps(context, settings.data_dir, target)
@@ -64,6 +86,7 @@ def warehouse(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 version=facts["version"],
                 git_commit=facts["git_commit"],
                 dagster_run_id=context.run.run_id,
+                inputs=inputs,
             )
     if not (target / "run_results.json").exists():
         raise dg.Failure(f"The build did not begin:\n{said}", allow_retries=False)
@@ -72,6 +95,21 @@ def warehouse(context: dg.AssetExecutionContext) -> Iterator[Any]:
     if said:
         failed = "\n  - ".join(failures(results, manifest)) or said
         raise dg.Failure(f"The build failed, nothing new is published:\n  - {failed}", allow_retries=False)
+
+
+def _standing(data_dir: Path, inputs: str) -> list[dict[str, Any]] | None:
+    """The results of the last build where it was made from the same inputs, passed, and was left alone since."""
+    try:
+        record = load_record(data_dir)
+        if record is None or record.inputs != inputs or not record.is_untouched:
+            return None
+        results = read_json(record.dbt_target_path / "run_results.json")
+        manifest = read_json(record.dbt_target_path / "manifest.json")
+    except (BuildRecordError, OSError, ValueError):
+        # what cannot be read is no reason to fail: it is built again
+        return None
+    same = results["metadata"]["invocation_id"] == record.invocation_id
+    return results["results"] if same and not list(failures(results["results"], manifest)) else None
 
 
 def _run_steps(context: dg.AssetExecutionContext, data_dir: Path, target: Path) -> str:

@@ -35,6 +35,7 @@ class BuildRecord:
         dagster_run_id: The Dagster run, if there was one.
         finished_at: Wall clock at the end, ISO 8601 with offset.
         version: Version of the code; unknown in records of before 0.2.0, which did not say.
+        inputs: Hash of all that the build was made from; None in records of before 0.2.0.
     """
 
     invocation_id: str
@@ -50,6 +51,15 @@ class BuildRecord:
     dagster_run_id: str | None
     finished_at: str
     version: str = "unknown"
+    inputs: str | None = None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the database is the one the build left, closed and unchanged."""
+        if not self.database_path.exists() or self.database_path.with_name(f"{self.database_path.name}.wal").exists():
+            return False
+        stat = self.database_path.stat()
+        return (stat.st_size, stat.st_mtime_ns) == (self.database_size, self.database_mtime_ns)
 
 
 def record_build(
@@ -64,6 +74,7 @@ def record_build(
     version: str,
     git_commit: str,
     dagster_run_id: str | None = None,
+    inputs: str | None = None,
 ) -> BuildRecord:
     """Write down the build that just ended; call it after dbt has closed the database, failed builds included."""
     results = read_json(dbt_target_path / "run_results.json")
@@ -82,6 +93,7 @@ def record_build(
         dagster_run_id=dagster_run_id,
         finished_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         version=version,
+        inputs=inputs,
     )
     save_record(data_dir, record)
     return record

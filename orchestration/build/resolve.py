@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.lake.store import write_table_atomically
+from orchestration.securities import File, Identity, Override, Sighting, resolve
 from orchestration.securities.lattice import lattice, nodes_of
-from orchestration.securities.resolution import File, Identity, Override, Sighting, resolve
 
 FILE_AS_KNOWN = pa.schema(
     [

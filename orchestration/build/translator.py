@@ -8,9 +8,12 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject
 
 from orchestration.ingest.common import OWNER
 
+# the dbt groups of models/groups.yml, in the order of the flow: none reads a later one
+SUBJECTS = ("events", "rates", "prices", "funds", "index", "signals", "operation")
+
 
 class Translator(DagsterDbtTranslator):
-    """Groups, owners, kinds and tags of the dbt assets by the folder of their model."""
+    """Groups, owners, kinds and tags of the dbt assets: the subject from the dbt group, the layer from the folder."""
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """The asset of one dbt node."""
@@ -18,13 +21,50 @@ class Translator(DagsterDbtTranslator):
         node = manifest["nodes"].get(unique_id) or manifest["sources"][unique_id]
         if node["resource_type"] == "source":
             return spec
-        folder = "seeds" if node["resource_type"] == "seed" else node["fqn"][1]
-        group = node["fqn"][2] if folder == "marts" and len(node["fqn"]) > 3 else folder
+        spec = spec.replace_attributes(deps=self._deps(manifest, spec, node))
+        layer, subject = _layer(node), _subject(manifest, unique_id)
         # what stands on nothing waits for the ingest as well, so that a backfill builds the warehouse once
         roots = [] if list(spec.deps) else [dg.AssetKey("request_ledger"), dg.AssetKey("nyse_sessions")]
-        return spec.replace_attributes(group_name=group, owners=[OWNER]).merge_attributes(
-            deps=roots, metadata=_seed_columns(node), tags={"layer": folder}, kinds={"dbt", "duckdb"}
+        # a group of groups: the page of the whole graph opens with one box for each subject
+        return spec.replace_attributes(group_name=f"{subject}/{layer}", owners=[OWNER]).merge_attributes(
+            deps=roots, metadata=_seed_columns(node), tags={"layer": layer, "subject": subject}, kinds={"dbt", "duckdb"}
         )
+
+    def _deps(self, manifest: Mapping[str, Any], spec: dg.AssetSpec, node: Mapping[str, Any]) -> list[dg.AssetDep]:
+        """What the node reads; in place of a table that a step of the build writes, what that step reads."""
+        deps = {dep.asset_key: dep for dep in spec.deps}
+        for parent in node["depends_on"].get("nodes", []):
+            source = manifest["sources"].get(parent)
+            if source and _reads(source):
+                del deps[self.get_asset_key(source)]
+                models = (other for other in manifest["nodes"].values() if other["name"] in _reads(source))
+                deps |= {key: dg.AssetDep(key) for key in map(self.get_asset_key, models)}
+        return list(deps.values())
+
+
+def _layer(node: Mapping[str, Any]) -> str:
+    """seeds, staging, intermediate, core or marts."""
+    if node["resource_type"] == "seed":
+        return "seeds"
+    return "intermediate" if "intermediate" in node["fqn"] else node["fqn"][1]
+
+
+def _subject(manifest: Mapping[str, Any], unique_id: str) -> str:
+    """The dbt group of a model; of a seed or a staging model, which many read, that of its first reader in the flow."""
+    node = manifest["nodes"][unique_id]
+    group = node["config"].get("group")
+    if group in SUBJECTS:
+        return group
+    through = (name for name, source in manifest["sources"].items() if node["name"] in _reads(source))
+    children = (child for parent in (unique_id, *through) for child in manifest["child_map"][parent])
+    readers = (manifest["nodes"].get(child, {}) for child in children)
+    groups = {reader["config"].get("group") for reader in readers if reader.get("resource_type") == "model"}
+    return next((subject for subject in SUBJECTS if subject in groups), "operation")
+
+
+def _reads(source: Mapping[str, Any]) -> list[str]:
+    """What the step reads that writes this table; nothing where it comes from outside the build."""
+    return source["config"].get("meta", {}).get("reads", [])
 
 
 def _seed_columns(node: Mapping[str, Any]) -> dict[str, dg.TableSchema]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -16,12 +18,15 @@ from orchestration.settings import REPOSITORY, Settings, SettingsError, load_set
 QUIET = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; 0 where a release stands at the end."""
+    parser = argparse.ArgumentParser(prog="run", description=__doc__)
+    parser.add_argument("--force", action="store_true", help="build even where nothing changed")
+    force = parser.parse_args(arguments).force
     try:
         settings = load_settings()
         _home()
-        return _run(settings)
+        return _run(settings, force)
     except (SettingsError, LakeError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -35,7 +40,7 @@ def _home() -> None:
         shutil.copy(REPOSITORY / "orchestration" / "dagster.yaml", home)
 
 
-def _run(settings: Settings) -> int:
+def _run(settings: Settings, force: bool) -> int:
     started = time.monotonic()
     # importing the code location parses the dbt project, which takes seconds
     from orchestration.automation import range_tags
@@ -45,9 +50,10 @@ def _run(settings: Settings) -> int:
     first, last = months_to_ask(settings)
     clock = f"{settings.now():%Y-%m-%d %H:%M %Z}"
     print(f"smallcap-lake: source {settings.source}, clock {clock}, {first:%Y-%m} to {last:%Y-%m}", flush=True)
+    config = {**QUIET, "ops": {"warehouse": {"config": {"force": force}}}}
     with dg.DagsterInstance.get() as instance:
         result = defs.resolve_job_def("smallcap_daily").execute_in_process(
-            instance=instance, tags=range_tags(first, last), run_config=QUIET, raise_on_error=False
+            instance=instance, tags=range_tags(first, last), run_config=config, raise_on_error=False
         )
     for check in result.get_asset_check_evaluations():
         if not check.passed:

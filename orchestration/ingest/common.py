@@ -265,12 +265,15 @@ def column_schema(*tables: str) -> dg.TableSchema:
     )
 
 
-def ingest_asset(vendor: str, *tables: str, deps: Sequence[str] = ()) -> Callable[[FunctionType], dg.AssetsDefinition]:
+def ingest_asset(
+    vendor: str, *tables: str, subject: str, deps: Sequence[str] = ()
+) -> Callable[[FunctionType], dg.AssetsDefinition]:
     """An asset that asks a vendor for months and fills raw tables: any range of months is one run.
 
     Args:
         vendor: Who is asked.
         tables: The raw tables it fills.
+        subject: The group of dbt models that its data are for.
         deps: Assets whose data it reads.
     """
 
@@ -282,7 +285,7 @@ def ingest_asset(vendor: str, *tables: str, deps: Sequence[str] = ()) -> Callabl
             group_name=GROUP,
             owners=[OWNER],
             kinds={"python", "parquet"},
-            tags={"layer": "raw", "vendor": vendor},
+            tags={"layer": "raw", "vendor": vendor, "subject": subject},
             retry_policy=NETWORK_RETRIES,
             check_specs=check_specs(ask.__name__),
             metadata=asset_metadata(*tables),

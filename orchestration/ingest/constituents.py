@@ -44,7 +44,7 @@ OUTLIERS = """
 """
 
 
-@ingest_asset("blackrock", "holding_snapshot", "holding")
+@ingest_asset("blackrock", "holding_snapshot", "holding", subject="index")
 def constituents(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """Every line of the holdings files of the index funds, keyed by the date in the file's header.
 

@@ -36,7 +36,7 @@ OUTLIERS = """
 FundDays = Callable[[str, dt.date, dt.date, dt.date], Answer]
 
 
-@ingest_asset("sponsors", "fund_day")
+@ingest_asset("sponsors", "fund_day", subject="funds")
 def etf_shares(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """NAV per share and shares outstanding by fund and day, from the funds' sponsors.
 

@@ -26,7 +26,7 @@ OUTLIERS = """
 HORIZON = dt.timedelta(days=400)
 
 
-@ingest_asset("fred", "fred_release_date")
+@ingest_asset("fred", "fred_release_date", subject="events")
 def events(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """Past and scheduled dates of the releases behind the macro series.
 

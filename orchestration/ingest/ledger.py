@@ -19,7 +19,7 @@ HORIZON = dt.timedelta(days=366)
     group_name=GROUP,
     owners=[OWNER],
     kinds={"python", "parquet"},
-    tags={"layer": "raw", "vendor": "all"},
+    tags={"layer": "raw", "vendor": "all", "subject": "operation"},
     metadata=asset_metadata("request", "quarantine"),
     check_specs=[
         dg.AssetCheckSpec(
@@ -77,7 +77,7 @@ def request_ledger() -> dg.MaterializeResult:
     group_name=GROUP,
     owners=[OWNER],
     kinds={"python", "parquet"},
-    tags={"layer": "reference", "vendor": "exchange_calendars"},
+    tags={"layer": "reference", "vendor": "exchange_calendars", "subject": "events"},
     metadata={"dagster/column_schema": dg.TableSchema([dg.TableColumn("session_date", "date32")])},
 )
 def nyse_sessions() -> dg.MaterializeResult:

@@ -41,7 +41,7 @@ OVERLAP = {"daily": dt.timedelta(days=30), "daily_7": dt.timedelta(days=30), "mo
 PATIENCE = {"daily": dt.timedelta(days=7), "daily_7": dt.timedelta(days=7), "monthly": dt.timedelta(days=75)}
 
 
-@ingest_asset("fred", "fred_observation", deps=["events"])
+@ingest_asset("fred", "fred_observation", subject="rates", deps=["events"])
 def macro(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """FRED observations.
 

@@ -48,7 +48,7 @@ OUTLIERS = """
 """
 
 
-@ingest_asset("yahoo", "yahoo_bar", "yahoo_action")
+@ingest_asset("yahoo", "yahoo_bar", "yahoo_action", subject="prices")
 def prices(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """Daily bars, dividends and splits of every instrument, as Yahoo gives them.
 

@@ -42,7 +42,7 @@ VALUATION_OUTLIERS = """
 """
 
 
-@ingest_asset("yahoo", "option_quote")
+@ingest_asset("yahoo", "option_quote", subject="prices")
 def options(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """Option chains of the underlyings in seeds/option_underlying.csv, expiries up to 70 days ahead, once a session.
 
@@ -61,7 +61,7 @@ def options(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Mater
     return result(session, batch, ["option_quote"], behind, OPTION_OUTLIERS, pages | _said(skipped))
 
 
-@ingest_asset("yahoo", "fund_valuation")
+@ingest_asset("yahoo", "fund_valuation", subject="prices")
 def fund_valuation(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """Price to earnings, book, sales and cash flow of the funds in seeds/valuation_pair.csv, once a session.
 

@@ -5,11 +5,13 @@ import dagster as dg
 from orchestration.build.assets import warehouse
 from orchestration.ingest.common import OWNER
 from orchestration.publish.release import publish
+from orchestration.publish.tables import is_published
 from orchestration.settings import load_settings
 
 
 @dg.asset(
-    deps=[warehouse],
+    # all else in the warehouse is there for these
+    deps=[key for key in warehouse.keys if is_published(key.path[-1])],
     group_name="publish",
     owners=[OWNER],
     kinds={"python", "duckdb", "parquet"},

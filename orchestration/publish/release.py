@@ -7,6 +7,7 @@ replaced when it is checked, and `latest` moves last.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from orchestration.calendars import NEW_YORK
+from orchestration.lake.store import write_atomically
 from orchestration.publish.audit import Audit, audit
 from orchestration.publish.brief import write_brief
 from orchestration.publish.exports import BIG_TABLE_ROWS, export_tables
@@ -37,6 +39,8 @@ LATEST = "latest"
 PARTIAL = ".partial-"
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 LOCK_TIMEOUT_SECONDS = 600
+
+PUBLISHED = "published.json"
 
 
 @dataclass(frozen=True)
@@ -124,15 +128,20 @@ def _publish(settings: Settings, found: Audit, exports: Path, force: bool, big_t
             f"Not published: the release id {record.release_id!r} is no file name. Build again: make run."
         )
     _remove_leftovers(data_dir, exports)
+    standing = latest_release(exports)
+    if standing and not force and _was_published(settings, exports / standing, record.invocation_id):
+        manifest = load_manifest(exports / standing) or {}
+        removed = _retain(exports, standing, settings.releases_kept)
+        return _result("unchanged", data_dir, exports / standing, manifest, removed)
     tables = _tables(data_dir, found)
     release_id = _free_name(exports, record.release_id)
     partial = exports / f"{PARTIAL}{release_id}"
     partial.mkdir()
     manifest = _write_release(settings, found, tables, partial, release_id, big_table_rows)
 
-    standing = latest_release(exports)
     if standing and not force and _stands(data_dir, exports / standing, manifest):
         remove_folder(partial)
+        _note(settings, standing, record.invocation_id)
         removed = _retain(exports, standing, settings.releases_kept)
         return _result("unchanged", data_dir, exports / standing, manifest, removed)
 
@@ -146,8 +155,31 @@ def _publish(settings: Settings, found: Audit, exports: Path, force: bool, big_t
         sync(exports)
     swap_in(data_dir, build_served(data_dir, record.database_path, tables, release.name))
     replace_link(exports / LATEST, release.name)
+    _note(settings, release.name, record.invocation_id)
     removed = _retain(exports, release.name, settings.releases_kept)
     return _result("published", data_dir, release, manifest, removed)
+
+
+def _note(settings: Settings, release: str, invocation_id: str) -> None:
+    """Remember which build a release says, so that publishing it again need not export it to find out."""
+    noted = {"release": release, "invocation_id": invocation_id, "with_restricted": settings.export_restricted}
+    write_atomically(settings.data_dir / "build" / PUBLISHED, (json.dumps(noted, indent=2) + "\n").encode())
+
+
+def _was_published(settings: Settings, release: Path, invocation_id: str) -> bool:
+    """Whether a release is noted to say what this very build says, and still stands whole."""
+    try:
+        noted = json.loads((settings.data_dir / "build" / PUBLISHED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    wanted = {"release": release.name, "invocation_id": invocation_id, "with_restricted": settings.export_restricted}
+    manifest = load_manifest(release)
+    return (
+        noted == wanted
+        and manifest is not None
+        and is_whole(release, manifest)
+        and served_release(settings.data_dir) == release.name
+    )
 
 
 def _tables(data_dir: Path, found: Audit) -> tuple[Table, ...]:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "dbt_project" / "modules"))
-
-from holding_lattice import Node, State, lattice  # ty: ignore[unresolved-import]
+from orchestration.securities.lattice import Node, State, lattice
 
 
 def node(number: int, day: int, lines: int = 2000, moment: int = 1, **extra) -> Node:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-import re
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +19,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestration.securities.lattice import lattice, nodes_of
+from tests.membership.chain import build, sql
+
 HERE = Path(__file__).resolve().parent
-DBT = HERE.parent.parent / "dbt_project"
-sys.path.insert(0, str(DBT / "modules"))
-
-from holding_lattice import lattice, nodes_of  # ty: ignore[unresolved-import]  # noqa: E402
-
 FUNDS = {"IWM": "R2000", "IWB": "R1000", "IVV": "SP500"}
 FIRST = dt.date(2025, 1, 1)
 START = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
@@ -216,12 +212,6 @@ ARRIVALS = {
 }
 
 
-def sql(path: Path) -> str:
-    """A model as plain SQL over tables of the names it refers to."""
-    text = re.sub(r"\{\{\s*config\(.*?\)\s*\}\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return re.sub(r"\{\{\s*ref\('(\w+)'\)\s*\}\}", r"\1", text)
-
-
 @pytest.fixture(scope="module")
 def con():
     with closing(duckdb.connect(config={"threads": 1})) as connection:
@@ -286,21 +276,26 @@ def lattice_tables(con: duckdb.DuckDBPyConnection, world: World) -> None:
     con.execute("create or replace table int_newest_file_as_known as select * from rows")
 
 
-REVISIONS = DBT / "models" / "core" / "membership" / "fct_index_membership_revision.sql"
-CHANGES = re.compile(r"^changes as \(.*?^\),", re.DOTALL | re.MULTILINE)
-EVERY_MOMENT = """changes as (
-    select distinct r.security_id, m.moment_no from int_presence as r cross join int_newest_file_as_known as m
-),"""
+# the definition of when to read a security again: always
+EVERY_MOMENT = {
+    "int_change_by_own_file": """
+        select distinct r.security_id, m.moment_no from int_presence as r cross join int_newest_file_as_known as m
+    """,
+    **dict.fromkeys(
+        ("int_change_by_other_fund", "int_change_by_evidence"),
+        "select null::varchar as security_id, null::integer as moment_no where false",
+    ),
+}
 
 
 def compare_revisions(con: duckdb.DuckDBPyConnection, world: World) -> int:
     """Check a world, and count its revisions."""
     load(con, world)
     lattice_tables(con, world)
-    definition, replaced = CHANGES.subn(EVERY_MOMENT, sql(REVISIONS))
-    assert replaced == 1
-    con.execute(f"create or replace table expected as {definition}")
-    con.execute(f"create or replace table found as {sql(REVISIONS)}")
+    build(con, EVERY_MOMENT)
+    con.execute("create or replace table expected as from fct_index_membership_revision")
+    build(con)
+    con.execute("create or replace table found as from fct_index_membership_revision")
     lost = con.execute("select * from expected except all select * from found order by all").fetchall()
     invented = con.execute("select * from found except all select * from expected order by all").fetchall()
     assert (lost, invented) == ([], [])
@@ -371,7 +366,11 @@ def test_states_of_files_equal_their_definition(con, world):
             coalesce(s.is_usable, false) as is_usable,
             s.unusable_reason, s.lines_before, s.lines_after,
             case when n.node_no <= m.newest_node then s.opening_node end as opening_node,
-            case when n.node_no >= m.newest_node then m.newest_node else s.closing_node end as closing_node,
+            case
+                when n.node_no >= m.newest_node then m.newest_node
+                -- where no file is usable any more, nobody reads what was written before
+                when n.node_no < m.newest_node then s.closing_node
+            end as closing_node,
             case when n.node_no < m.newest_node then s.absent_node end as absent_node
         from int_newest_file_as_known as m
         inner join int_holding_file as n on m.fund = n.fund

@@ -8,10 +8,11 @@ from contextlib import closing
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.membership.test_membership_over_knowledge import DBT, World, _number, lattice_tables, load, sql
+from tests.membership.chain import build
+from tests.membership.test_membership_over_knowledge import World, _number, lattice_tables, load
 
 FIRST = dt.date(2025, 1, 1)
 START = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
@@ -86,8 +87,9 @@ def known_now(con: duckdb.DuckDBPyConnection, this: World) -> set[tuple]:
     """Membership by what is known at the end."""
     load(con, this)
     lattice_tables(con, this)
-    model = sql(DBT / "models" / "core" / "membership" / "fct_index_membership_revision.sql")
-    return set(con.execute(f"select {', '.join(STAY)} from ({model}) where known_to is null").fetchall())
+    build(con)
+    now = f"select {', '.join(STAY)} from fct_index_membership_revision where known_to is null"
+    return set(con.execute(now).fetchall())
 
 
 def renumbered(this: World, files: list[dict]) -> World:
@@ -143,6 +145,9 @@ def test_missing_files_move_no_boundary_but_their_own(con, seed):
     def is_near(day: dt.date | None) -> bool:
         return day is not None and any(abs((day - gone).days) <= 3 for gone in missing)
 
-    closed = {row for row in complete if row[3] is not None and not any(is_near(day) for day in row[2:])}
+    # a return that is seen a day later may fall out of the window of a reconstitution, and so move the end before it
+    touched = {name for _, name, *days in complete if any(is_near(day) for day in days)}
+    closed = {row for row in complete if row[3] is not None and row[1] not in touched}
+    # by chance a file near a boundary of each of them may be missing
+    assume(closed)
     assert closed <= thinned
-    assert closed

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import pytest
-from security_resolution import Decision, File, Identity, Sighting, resolve
 
 from orchestration.sandbox.companies import company_history
 from orchestration.sandbox.holdings import holdings, index_funds
@@ -18,6 +17,7 @@ from orchestration.sandbox.identity import SECTORS
 from orchestration.sandbox.streams import DEFAULT_SEED as SEED
 from orchestration.sandbox.timeline import timeline
 from orchestration.sandbox.truth import Truth, truth
+from orchestration.securities import Decision, File, Identity, Sighting, resolve
 
 FIRST, LAST = dt.date(2024, 6, 3), dt.date(2026, 11, 20)
 CLASSES = {"BFB": "BF-B", "BFA": "BF-A", "LENB": "LEN-B", "HEIA": "HEI-A", "MOGA": "MOG-A", "MOGB": "MOG-B"}

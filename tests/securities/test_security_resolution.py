@@ -11,7 +11,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from security_resolution import Decision, File, Identity, Override, Sighting, name_score, plain_name, resolve
+
+from orchestration.securities import Decision, File, Identity, Override, Sighting, resolve
+from orchestration.securities.names import name_score, plain_name
 
 DAYS = [dt.date(2025, 6, 2) + dt.timedelta(days=n) for n in range(40)]
 FILES = [File(fund, day, 1.0) for fund in ("IWM", "IWC") for day in DAYS]

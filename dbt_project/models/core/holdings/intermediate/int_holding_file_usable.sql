@@ -1,0 +1,36 @@
+{{ config(materialized='view') }}
+
+-- The verdicts as known now, on the newest version of each file.
+with newest as (
+    select
+        fund,
+        node_no,
+        is_usable,
+        unusable_reason,
+        lines_before,
+        lines_after
+    from {{ ref('int_holding_file_as_known') }}
+    qualify
+        row_number() over (partition by fund, node_no order by moment_no desc) = 1
+        and is_current
+)
+
+select
+    snapshots.fund,
+    snapshots.index_code,
+    snapshots.as_of_date,
+    snapshots.snapshot_seq,
+    snapshots.session_index,
+    snapshots.known_at,
+    snapshots.lines,
+    snapshots.constituents,
+    snapshots.weight_sum_pct,
+    newest.lines_before,
+    newest.lines_after,
+    newest.is_usable,
+    newest.unusable_reason
+from {{ ref('int_holding_file') }} as snapshots
+inner join newest
+    on
+        snapshots.fund = newest.fund
+        and snapshots.node_no = newest.node_no

@@ -1,0 +1,11 @@
+-- Decided between the two parts of the build, see orchestration/securities/lattice.py.
+select
+    fund,
+    index_code,
+    moment_no,
+    known_moment,
+    newest_node,
+    newest_date,
+    earlier_newest_node,
+    earlier_newest_date
+from {{ source('securities', 'newest_file_as_known') }}

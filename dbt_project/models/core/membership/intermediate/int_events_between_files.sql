@@ -1,0 +1,92 @@
+-- A usable file and the usable one before it, wherever a stay can begin or end for some reader.
+with steps as (
+    select
+        index_code,
+        opening_node as node_no,
+        before_opening_node as previous_node
+    from {{ ref('int_holding_file_as_known') }}
+    where
+        index_code is not null
+        and opening_node is not null
+    union
+    select
+        index_code,
+        absent_node as node_no,
+        closing_node as previous_node
+    from {{ ref('int_holding_file_as_known') }}
+    where
+        index_code is not null
+        and absent_node is not null
+),
+
+files as (
+    select
+        steps.index_code,
+        steps.node_no,
+        steps.previous_node,
+        shown.as_of_date,
+        shown.session_index,
+        before.session_index as previous_session_index
+    from steps
+    inner join {{ ref('int_holding_file') }} as shown
+        on
+            steps.index_code = shown.index_code
+            and steps.node_no = shown.node_no
+    left join {{ ref('int_holding_file') }} as before
+        on
+            steps.index_code = before.index_code
+            and steps.previous_node = before.node_no
+),
+
+-- Each event beside each file, with what the file can show of it.
+related as (
+    select
+        files.*,
+        events.session_index as event_index,
+        -- after the file before, up to this one: the Friday's own file usually shows the new book already
+        coalesce(
+            events.is_reconstitution
+            and files.previous_session_index < events.session_index
+            and events.session_index <= files.session_index,
+            false
+        ) as is_between,
+        coalesce(
+            events.is_reconstitution
+            and files.session_index between events.session_index
+            and events.session_index + {{ membership_rule('late_addition_sessions') }},
+            false
+        ) as may_show_addition,
+        coalesce(
+            events.is_reconstitution
+            and files.previous_session_index
+            between events.session_index - {{ membership_rule('early_deletion_sessions') }}
+            and events.session_index + {{ membership_rule('late_deletion_sessions') }},
+            false
+        ) as may_show_deletion,
+        -- what was first seen in this file joined after the one before
+        coalesce(
+            not events.is_reconstitution
+            and files.previous_session_index + 1 - {{ membership_rule('review_sessions') }} <= events.session_index
+            and events.session_index <= files.session_index + {{ membership_rule('review_sessions') }},
+            false
+        ) as is_review_around
+    from files
+    left join {{ ref('int_russell_event') }} as events on files.index_code in ('R1000', 'R2000', 'R3000', 'RMICRO')
+)
+
+select
+    index_code,
+    node_no,
+    previous_node,
+    as_of_date,
+    session_index,
+    previous_session_index,
+    session_index - previous_session_index as gap_sessions,
+    count_if(is_between) as reconstitutions_between,
+    max(event_index) filter (is_between) as reconstitution_between,
+    max(event_index) filter (may_show_addition) as reconstitution_of_addition,
+    max(event_index) filter (may_show_deletion) as reconstitution_of_deletion,
+    count_if(is_review_around) as reviews_around,
+    max(event_index) filter (is_review_around) as review_around
+from related
+group by index_code, node_no, previous_node, as_of_date, session_index, previous_session_index

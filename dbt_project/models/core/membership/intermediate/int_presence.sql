@@ -1,0 +1,46 @@
+-- Uninterrupted presence of a security in a fund, on the lattice of all snapshot versions: the runs of its identities,
+-- those that touch or overlap joined. Membership is computed from these few rows, for any moment of knowledge.
+with runs as (
+    select
+        identities.index_code,
+        resolution.security_id,
+        runs.first_node,
+        runs.last_node,
+        identities.ticker,
+        identities.name,
+        -- two lines of one security in one file: the order makes the description unique
+        struct_pack(first_node := runs.first_node, identity_key := runs.identity_key) as place,
+        max(runs.last_node) over (
+            partition by identities.index_code, resolution.security_id
+            order by runs.first_node, runs.identity_key
+            rows between unbounded preceding and 1 preceding
+        ) as last_before
+    from {{ ref('int_identity_run') }} as runs
+    inner join {{ ref('int_security_identity') }} as identities
+        on
+            runs.fund = identities.fund
+            and runs.identity_key = identities.identity_key
+    inner join {{ ref('int_security_resolution') }} as resolution on runs.identity_key = resolution.identity_key
+    where identities.index_code is not null
+),
+
+islands as (
+    select
+        *,
+        count_if(coalesce(first_node > last_before + 1, true)) over (
+            partition by index_code, security_id
+            order by place
+            rows between unbounded preceding and current row
+        ) as island
+    from runs
+)
+
+select
+    index_code,
+    security_id,
+    min(first_node) as first_node,
+    max(last_node) as last_node,
+    min_by(ticker, place) as ticker,
+    min_by(name, place) as name
+from islands
+group by index_code, security_id, island

@@ -1,0 +1,43 @@
+"""The models from presence to revisions as plain SQL, built in a database of a test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import jinja2
+import yaml
+
+DBT = Path(__file__).resolve().parents[2] / "dbt_project"
+MEMBERSHIP = DBT / "models" / "core" / "membership"
+RULES = yaml.safe_load((DBT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["membership_rule"]
+# in the order they rest on each other
+CHAIN = (
+    "int_russell_event",
+    "int_events_between_files",
+    "int_change_by_own_file",
+    "int_change_by_other_fund",
+    "int_change_by_evidence",
+    "int_membership_reading",
+    "int_presence_as_known",
+    "int_stay",
+    "int_stay_ending",
+    "int_stay_beginning",
+    "int_stay_dates",
+    "int_membership_as_known",
+    "fct_index_membership_revision",
+)
+
+
+def sql(path: Path) -> str:
+    """A model or a query as plain SQL over tables of the names it refers to."""
+    template = jinja2.Environment(autoescape=False).from_string(path.read_text(encoding="utf-8"))  # noqa: S701 - it is SQL
+    return template.render(config=lambda **_: "", ref=lambda name: name, membership_rule=RULES.__getitem__)
+
+
+def build(con: duckdb.DuckDBPyConnection, instead: Mapping[str, str] | None = None) -> None:
+    """Make a table of each model of the chain, or of the query given instead of it; the inputs are there already."""
+    for name in CHAIN:
+        query = (instead or {}).get(name) or sql(MEMBERSHIP / f"{name}.sql")
+        con.execute(f"create or replace table {name} as {query}")
