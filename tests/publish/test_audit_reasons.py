@@ -64,6 +64,7 @@ def write(data_dir: Path, *results: dict[str, Any], args: dict[str, Any] | None 
         as_of_session=dt.date(2026, 8, 21),
         source="sandbox",
         release_id="r1",
+        version="1.0.0",
         git_commit="unknown",
     )
 
@@ -265,6 +266,22 @@ def test_a_long_list_of_what_did_not_run_is_cut(tmp_path: Path, missing: int, en
     (told,) = reasons(tmp_path)
     assert told.startswith(f"the build was partial: {missing} of {5 + missing} nodes did not run (model_00, model_01, ")
     assert told.endswith(f"{ending}. Build without a selection")
+
+
+@pytest.mark.parametrize(("repeated", "told"), [(1, "model_00"), (11, "model_00, model_01, ")])
+def test_parts_of_a_build_that_overlap(tmp_path: Path, repeated: int, told: str) -> None:
+    record = write(tmp_path)
+    more = {f"model.tiny.model_{n:02d}": {"resource_type": "model"} for n in range(repeated)}
+    (record.dbt_target_path / "manifest.json").write_text(json.dumps({"nodes": NODES | more}), encoding="utf-8")
+    path = record.dbt_target_path / "run_results.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["results"] += [{"unique_id": name, "status": "success"} for name in more] * 2
+    path.write_text(json.dumps(content), encoding="utf-8")
+    (found,) = reasons(tmp_path)
+    assert found.startswith(told)
+    # ten are named
+    assert found.count("model_") == min(repeated, 10)
+    assert found.endswith(" ran twice: the parts of the build overlap, see dbt_project/selectors.yml")
 
 
 @pytest.mark.parametrize("status", [None, "skipped"])
