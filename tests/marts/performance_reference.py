@@ -23,6 +23,7 @@ RISK_VALUES = (
     *("observations", "beta", "beta_se", "correlation", "realised_vol_pct", "rate_observations", "beta_to_ust10_bp"),
     *("beta_to_ust10_se", "beta_to_ust10_t", "beta_to_ust10_r2"),
 )
+CLOSING_GAP = 0.005  # the dbt var closing_gap_limit
 RELATIVE = 1e-9
 ROUNDED = 1e-12  # ratios are published with twelve decimals
 
@@ -413,7 +414,46 @@ def check_leverage(con: duckdb.DuckDBPyConnection) -> int:
         }.items():
             # 252 logarithms to 1e-15 each
             checked += agree(rows[column], value, f"{symbol} {column}", 1e-11)
+        kinds = _closing_gaps(prices, grid, symbol, leverage, benchmark, steps)
+        unknown = rows["tracking_residual"].isna().to_numpy()
+        counts, reasons = [], []
+        for base, end, is_unknown in zip(bases, ends, unknown, strict=True):
+            found = [] if is_unknown else [kind for kind in kinds[base + 1 : end + 1] if kind]
+            counts.append(None if is_unknown else len(found))
+            names = set(found) - {"unknown"} or set(found)
+            reasons.append(None if not found else "index_and_fund_close" if len(names) > 1 else names.pop())
+        checked += same(rows["flagged_sessions"], counts, f"{symbol} flagged_sessions")
+        checked += same(rows["residual_reason"], reasons, f"{symbol} residual_reason")
     return checked
+
+
+def _closing_gaps(
+    prices: dict[str, pd.DataFrame],
+    grid: pd.DatetimeIndex,
+    symbol: str,
+    leverage: int,
+    benchmark: str,
+    steps: np.ndarray,
+) -> list[str | None]:
+    """By session of the grid, whether the fund's day left the index and whether its plain fund went with it."""
+    instruments = pd.read_csv(SEEDS / "instrument.csv")
+    plain = instruments[
+        (instruments["benchmark_symbol"] == benchmark)
+        & (instruments["leverage"] == 1)
+        & (instruments["instrument_type"] == "etf")
+    ]["symbol"].min()
+    total = daily_returns(prices, grid, "total_return_index")
+    gaps = (total[symbol].to_numpy() / leverage - steps).round(12)
+    beside = (total[plain].to_numpy() - steps).round(12)
+    kinds: list[str | None] = []
+    for gap, other in zip(gaps, beside, strict=True):
+        if np.isnan(gap) or abs(gap) <= CLOSING_GAP:
+            kinds.append(None)
+        elif np.isnan(other):
+            kinds.append("unknown")
+        else:
+            kinds.append("index_close" if 2 * other * np.sign(gap) >= abs(gap) else "fund_close")
+    return kinds
 
 
 def check_pair(con: duckdb.DuckDBPyConnection) -> int:
