@@ -255,7 +255,7 @@ class Signals:
             for symbol, frame in bars.groupby("symbol")
         }
         self.rates: dict[str, pd.DataFrame] = {}
-        self.levels = pd.read_csv(SEEDS / "support_level.csv", parse_dates=["reference_date"])
+        self.levels = pd.read_csv(SEEDS / "support_level.csv", parse_dates=["reference_date", "announced_on"])
         self.positions = pd.read_csv(SEEDS / "position.csv", parse_dates=["entry_date"])
 
     def rules(self) -> pd.DataFrame:
@@ -347,8 +347,9 @@ class Signals:
         available = bars["available_at"].where(
             bars["available_at"] > reference["available_at"], reference["available_at"]
         )
+        named = bars.index >= rule["announced_on"]
         if rule["kind"] == "support_break":
-            return pd.DataFrame({"value": distance, "available_at": available})
+            return pd.DataFrame({"value": distance, "available_at": available})[named]
         counts, moments, count, moment, previous = [], [], 0, None, None
         for below, known in zip(distance < 0, available, strict=True):
             count = count + 1 if below else 0
@@ -356,7 +357,7 @@ class Signals:
             counts.append(float(count))
             moments.append(moment)
             previous = known
-        return pd.DataFrame({"value": counts, "available_at": moments}, index=bars.index)
+        return pd.DataFrame({"value": counts, "available_at": moments}, index=bars.index)[named]
 
     def _rate(self, rule: dict) -> pd.DataFrame:
         series = rule["series_id"]
