@@ -66,6 +66,28 @@ PRICE_KNOWN_AT = Macro(
         later_splits as (
             select symbol, exp(sum(log_ratio)) as new_per_old from splits where ex_date > {NEW_YORK_DAY} group by symbol
         ),
+        -- an action without a bar belongs to the first bar after it that was known: the holder has it all the same
+        placed as (
+            select c.symbol, n.session_date, c.action_type, c.value
+            from main.fct_corporate_action as c
+            asof inner join newest as n on c.symbol = n.symbol and c.ex_date <= n.session_date
+            inner join (select symbol, min(session_date) as first_bar from newest group by symbol) as f
+                on c.symbol = f.symbol and c.ex_date >= f.first_bar
+        ),
+        session_actions as (
+            select
+                symbol,
+                session_date,
+                cast(sum(case when action_type <> 'split' then cast(value as decimal(28, 8)) end) as double)
+                    as dividend_usd,
+                case
+                    when count_if(action_type = 'split') = 1 then max(case when action_type = 'split' then value end)
+                    else exp(cast(sum(case when action_type = 'split' then cast(ln(value) as decimal(28, 15)) end)
+                        as double))
+                end as split_ratio
+            from placed
+            group by symbol, session_date
+        ),
         rebased as (
             select
                 n.symbol,
@@ -75,8 +97,8 @@ PRICE_KNOWN_AT = Macro(
                 round(n.low / coalesce(b.new_per_old, 1), 4) as low,
                 round(n.close / coalesce(b.new_per_old, 1), 4) as close,
                 cast(round(n.volume * coalesce(b.new_per_old, 1)) as bigint) as volume,
-                round(d.dividend_usd * coalesce(l.new_per_old, 1), 8) as dividend_usd,
-                d.split_ratio,
+                round(coalesce(a.dividend_usd, 0) * coalesce(l.new_per_old, 1), 8) as dividend_usd,
+                coalesce(a.split_ratio, 1) as split_ratio,
                 d.available_at,
                 d.is_availability_assumed,
                 n.known_at
@@ -84,6 +106,7 @@ PRICE_KNOWN_AT = Macro(
             inner join main.fct_price_daily as d on n.symbol = d.symbol and n.session_date = d.session_date
             left join bases as b on n.symbol = b.symbol and n.session_date = b.session_date
             left join later_splits as l on n.symbol = l.symbol
+            left join session_actions as a on n.symbol = a.symbol and n.session_date = a.session_date
         ),
         growth as (
             select
@@ -108,16 +131,14 @@ PRICE_KNOWN_AT = Macro(
         )
     """,
     comment="fct_price_daily as it was known at a moment, on the split basis of that moment. A bar first fetched after "
-    "ts counts from its available_at, a correction from its fetch. Dividends and splits are today's knowledge of them. "
-    "Example: from price_known_at('2025-06-30 18:00:00-04')",
+    "ts counts from its available_at, a correction from its fetch. Dividends and splits count from their ex-date, with "
+    "the value known today. Example: from price_known_at('2025-06-30 18:00:00-04')",
     needs={
         "fct_price_revision": (
             *("symbol", "session_date", "known_at"),
             *("open", "high", "low", "close", "volume", "split_basis_date"),
         ),
-        "fct_price_daily": (
-            *("symbol", "session_date", "dividend_usd", "split_ratio", "available_at", "is_availability_assumed"),
-        ),
+        "fct_price_daily": (*("symbol", "session_date", "available_at", "is_availability_assumed"),),
         "fct_corporate_action": ("symbol", "ex_date", "action_type", "value"),
     },
 )

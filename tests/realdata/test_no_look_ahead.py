@@ -295,6 +295,7 @@ def assert_rebased(con, rule: Rule, primary_key: list[str], columns: list[str], 
     [
         ("price_known_at", "fct_price_daily", "total_return_index"),
         ("macro_known_at", "fct_macro_observation", ""),
+        ("flow_known_at", "mart_etf_flow", ""),
         ("membership_known_at", "fct_index_membership", ""),
     ],
 )
