@@ -80,27 +80,12 @@ where symbol = 'TZA' and benchmark_symbol = '^RUT' and session_date = '2023-10-0
 -- published: rising rates hurt small caps
 -- as of: 2023-10-05
 -- verdict: not to be seen over the 252 sessions before: the slope cannot be told from zero
--- proxy: IWM less SPY, total returns, stands for small caps, DGS10 for rates
--- expect: 0.22 ± 0.01, 0.39 ± 0.05, 0.00 ± 0.01, 250 ± 2
-with spreads as (
-    select session_date, 100 * spread_tr_pp as less_spy_bp
-    from mart_relative_performance
-    where symbol = 'IWM' and benchmark_symbol = 'SPY' and window_code = '1d' and session_date < '2023-10-05'
-    order by session_date desc
-    limit 252
-), changes as (
-    select observation_date as session_date, 100 * (value - lag(value) over (order by observation_date)) as change_bp
-    from macro_known_at('2023-10-05 23:59:59-04')
-    where series_id = 'DGS10'
-)
+-- proxy: IWM less SPY, total returns, stands for small caps, changes of the 10-year yield for rates
+-- expect: 0.22 ± 0.01, 0.39 ± 0.05, 0.00 ± 0.01, 250 ± 0
 select
-    regr_slope(less_spy_bp, change_bp) as iwm_less_spy_per_bp,
-    sign(regr_slope(less_spy_bp, change_bp))
-    * sqrt((regr_count(less_spy_bp, change_bp) - 2) / (1 / regr_r2(less_spy_bp, change_bp) - 1)) as t,
-    regr_r2(less_spy_bp, change_bp) as r_squared,
-    regr_count(less_spy_bp, change_bp) as observations
-from spreads
-inner join changes using (session_date);
+    beta_to_ust10_bp as iwm_less_spy_per_bp_of_10_year, beta_to_ust10_t as t, beta_to_ust10_r2 as r_squared, rate_observations
+from mart_risk
+where symbol = 'IWM' and benchmark_symbol = 'SPY' and session_date = '2023-10-05' and window_sessions = 252;
 
 -- claim: 0.6
 -- published: rates stay higher for longer
@@ -351,7 +336,18 @@ from mart_leverage
 where symbol = 'TNA' and session_date <= '2025-12-18';
 
 -- claim: 1.14
--- not stored: gamma clusters need the option chain of that day; chains are kept from the first run on
+-- published: clusters of gamma in the options of small caps
+-- as of: 2025-12-18
+-- verdict: no free history: the chains are kept from the first run on, then by strike and expiry
+-- proxy: options on IWM stand for those on small caps
+-- expect: no rows
+-- control: select strike from mart_option_strike where underlying = 'IWM' and gamma_usd_per_pct is not null;
+select strike, sum(gamma_usd_per_pct) as gamma_usd_per_pct, sum(open_interest_call + open_interest_put) as open_interest
+from mart_option_strike
+where underlying = 'IWM' and session_date = '2025-12-18'
+group by strike
+order by gamma_usd_per_pct desc
+limit 10;
 
 -- claim: 1.15
 -- published: calendar rebalances, quarterly index reconstitutions
@@ -367,7 +363,7 @@ where year(event_date) = 2025;
 -- claim: 1.16
 -- published: catalysts of the next 30 to 90 days: CPI, Fed minutes
 -- as of: 2025-12-18
--- expect: 2026-01-13, 3 ± 0, 2025-12-31, 2 ± 0
+-- expect: 2026-01-13, 3 ± 0, 2025-12-30, 2 ± 0
 select
     min(event_date) filter (event_type = 'CPI_RELEASE') as next_cpi, count(*) filter (event_type = 'CPI_RELEASE') as cpis,
     min(event_date) filter (event_type = 'FOMC_MINUTES') as next_minutes,
@@ -397,7 +393,20 @@ from mart_pair
 where pair_id = 'IWM_SPY' and entry_date = '2025-12-18' and session_date = '2026-08-20';
 
 -- claim: 1.19
--- not stored: prices of call spreads need the option chain of that day; chains are kept from the first run on
+-- published: call spreads on IWM of 45 to 90 days
+-- as of: 2025-12-18
+-- verdict: no free history: the chains are kept from the first run on; bought at the ask, sold at the bid
+-- expect: no rows
+-- control: select contract_symbol from fct_option_quote where underlying = 'IWM' and side = 'call' and bid > 0 and ask > 0;
+select
+    near.expiry_date, near.strike, far.strike as sold_strike, near.ask - far.bid as debit_usd,
+    near.strike + near.ask - far.bid as break_even_usd
+from fct_option_quote as near
+inner join fct_option_quote as far using (underlying, session_date, expiry_date, side)
+where
+    underlying = 'IWM' and side = 'call' and session_date = '2025-12-18' and near.days_to_expiry between 45 and 90
+    and near.bid > 0 and far.bid > 0 and near.strike >= near.underlying_price and far.strike = near.strike + 10
+order by near.expiry_date, near.strike;
 
 -- claim: 1.20
 -- published: hedge with TZA when the S&P 500 falls more than 3 % or the 10-year rises more than 25 bp
@@ -414,55 +423,52 @@ where signal_id in ('hedge_trigger_1d', 'hedge_trigger_5d', 'hedge_trigger_21d')
 -- claim: 1.21
 -- published: a stop at -12 % for TNA, a target of +20 to 40 %
 -- as of: 2026-08-20
--- verdict: the order decides: entered at the close of 2025-12-18 it closed at the lower target before either stop
--- expect: 2026-01-15, 2026-05-06, 2026-03-30, 2026-03-20, target
-select
-    min(session_date) filter (signal_id = 'target_low_tna_20251218') as lower_target_closed,
-    min(session_date) filter (signal_id = 'target_high_tna_20251218') as upper_target_closed,
-    min(session_date) filter (signal_id = 'stop_close_tna_20251218') as stop_closed,
-    min(session_date) filter (signal_id = 'stop_intraday_tna_20251218') as stop_touched,
-    case
-        when min_by(signal_id, session_date) like 'target%' then 'target' else 'stop'
-    end as came_first
-from mart_signal
-where
-    signal_id in (
-        'target_low_tna_20251218', 'target_high_tna_20251218', 'stop_close_tna_20251218', 'stop_intraday_tna_20251218'
-    )
-    and is_triggered and session_date <= '2026-08-20';
+-- verdict: by the order of closes: entered at that of 2025-12-18, it reached the lower target first; one trade proves nothing
+-- expect: target, 2026-01-15, 20.10 ± 0.01
+select first_touched, touched_date, 100 * return_at_exit as return_pct, horizon_end_date, evidence
+from mart_trade_outcome
+where position_id = 'tna_20251218' and rule_pair = 'stop_close_target_low' and horizon_sessions = 63;
+
+-- claim: 1.21
+-- published: a stop at -12 % for TNA, a target of +20 to 40 %
+-- as of: 2026-08-20
+-- verdict: within the session too the lower target came first
+-- expect: target, 2026-01-15, 20 ± 0.01
+select first_touched, touched_date, 100 * return_at_exit as return_pct, horizon_end_date, evidence
+from mart_trade_outcome
+where position_id = 'tna_20251218' and rule_pair = 'stop_intraday_target_low' and horizon_sessions = 63;
 
 -- claim: 1.21
 -- published: a stop at -6 % for IWM, a target of +10 to 15 %
 -- as of: 2026-08-20
--- verdict: entered at the close of 2025-12-18 it was never stopped, neither at a close nor within a session
--- expect: 2026-04-17, 2026-05-06, null, null, target
-select
-    min(session_date) filter (signal_id = 'target_low_iwm_20251218') as lower_target_closed,
-    min(session_date) filter (signal_id = 'target_high_iwm_20251218') as upper_target_closed,
-    min(session_date) filter (signal_id = 'stop_close_iwm_20251218') as stop_closed,
-    min(session_date) filter (signal_id = 'stop_intraday_iwm_20251218') as stop_touched,
-    case
-        when min_by(signal_id, session_date) like 'target%' then 'target' else 'stop'
-    end as came_first
-from mart_signal
-where
-    signal_id in (
-        'target_low_iwm_20251218', 'target_high_iwm_20251218', 'stop_close_iwm_20251218', 'stop_intraday_iwm_20251218'
-    )
-    and is_triggered and session_date <= '2026-08-20';
+-- verdict: neither within 63 sessions; the lower target came later, at the close of 2026-04-17, the stop never
+-- expect: neither, null, -0.51 ± 0.01, 2026-03-23
+select first_touched, touched_date, 100 * return_at_exit as return_pct, horizon_end_date, evidence
+from mart_trade_outcome
+where position_id = 'iwm_20251218' and rule_pair = 'stop_close_target_low' and horizon_sessions = 63;
+
+-- claim: 1.22
+-- published: a target of up to +40 % for TNA, a stop at -12 %
+-- as of: 2026-08-20
+-- verdict: whoever waited for +40 % was stopped first, within the session; at closes neither came within 63 sessions
+-- expect: stop, 2026-03-20, -12 ± 0.01
+select first_touched, touched_date, 100 * return_at_exit as return_pct, horizon_end_date, evidence
+from mart_trade_outcome
+where position_id = 'tna_20251218' and rule_pair = 'stop_intraday_target_high' and horizon_sessions = 63;
 
 -- claim: 1.22
 -- published: targets of +10 to 15 % (IWM) and +20 to 40 % (TNA)
 -- as of: 2026-08-20
--- verdict: whoever left TNA at +20 % was out before the stop; whoever waited for +40 % was stopped first
--- expect: true, false, true
+-- verdict: all were reached; between TNA's lower and upper target lay its stop, IWM never came to its own
+-- expect: 2026-01-15, 2026-03-20, 2026-03-30, 2026-05-06, 2026-04-17, 2026-05-06, 0 ± 0
 select
-    min(session_date) filter (signal_id = 'target_low_tna_20251218')
-    < min(session_date) filter (signal_id = 'stop_intraday_tna_20251218') as tna_lower_before_stop,
-    min(session_date) filter (signal_id = 'target_high_tna_20251218')
-    < min(session_date) filter (signal_id = 'stop_close_tna_20251218') as tna_upper_before_stop,
-    count(*) filter (signal_id = 'target_low_iwm_20251218') > 0
-    and count(*) filter (signal_id in ('stop_close_iwm_20251218', 'stop_intraday_iwm_20251218')) = 0 as iwm_target_and_no_stop
+    min(session_date) filter (signal_id = 'target_low_tna_20251218') as tna_lower_target,
+    min(session_date) filter (signal_id = 'stop_intraday_tna_20251218') as tna_stop_within_a_session,
+    min(session_date) filter (signal_id = 'stop_close_tna_20251218') as tna_stop_at_a_close,
+    min(session_date) filter (signal_id = 'target_high_tna_20251218') as tna_upper_target,
+    min(session_date) filter (signal_id = 'target_low_iwm_20251218') as iwm_lower_target,
+    min(session_date) filter (signal_id = 'target_high_iwm_20251218') as iwm_upper_target,
+    count(*) filter (signal_id in ('stop_close_iwm_20251218', 'stop_intraday_iwm_20251218')) as iwm_stops
 from mart_signal
 where is_triggered and session_date <= '2026-08-20';
 
@@ -487,6 +493,17 @@ select
     max(100 * leverage * (leverage - 1) * -0.03) filter (symbol = 'TNA') as tna_pct_of_assets,
     max(100 * leverage * (leverage - 1) * -0.03) filter (symbol = 'TZA') as tza_pct_of_assets
 from dim_instrument;
+
+-- claim: 1.23
+-- published: such a shock forces deleveraging, in dollars
+-- as of: 2025-12-18
+-- verdict: no free history of the assets of TNA and TZA, kept from the first run on; URTY and SRTY have one
+-- proxy: TNA and TZA stand for everybody who is leveraged
+-- expect: no rows
+-- control: select rebalance_usd from mart_leverage_rebalance where symbol in ('URTY', 'SRTY') and rebalance_usd is not null;
+select symbol, rebalance_usd, pct_of_index_fund_volume, session_date
+from mart_leverage_rebalance
+where symbol in ('TNA', 'TZA') and rebalance_usd is not null and session_date <= '2025-12-18';
 
 -- claim: 1.24
 -- published: monitor net flows into IWM
@@ -829,7 +846,7 @@ from relative_between('IWM', 'SPY', '2021-11-08', '2024-06-10');
 -- claim: 4.5
 -- published: heavy IWM outflows on a 65-day basis are a contrarian reason to buy
 -- as of: 2024-06-10
--- verdict: no threshold is named; the lowest tenth is ours; 0.88 bn USD left, and more did in 43 % of three years
+-- verdict: no threshold is named; the lowest tenth of three years is ours; 0.88 bn USD left, and more did in 43 % of three years
 -- expect: false, -0.878 ± 0.001, 0.427 ± 0.001
 select signal.is_triggered, flow.flow_65d_usd / 1e9 as flow_65_sessions_bn_usd, flow.flow_65d_percentile
 from mart_signal as signal
@@ -906,27 +923,12 @@ select
 -- published: small caps are sensitive to rates
 -- as of: 2024-06-10
 -- verdict: true over the 252 sessions before: they lost 4 bp on the market for each bp the yield rose; a ninth is explained
--- proxy: IWM less SPY, total returns, stands for small caps, DGS10 for rates
--- expect: -4.08 ± 0.01, -5.55 ± 0.05, 0.11 ± 0.01, 251 ± 1
-with spreads as (
-    select session_date, 100 * spread_tr_pp as less_spy_bp
-    from mart_relative_performance
-    where symbol = 'IWM' and benchmark_symbol = 'SPY' and window_code = '1d' and session_date < '2024-06-10'
-    order by session_date desc
-    limit 252
-), changes as (
-    select observation_date as session_date, 100 * (value - lag(value) over (order by observation_date)) as change_bp
-    from macro_known_at('2024-06-10 23:59:59-04')
-    where series_id = 'DGS10'
-)
+-- proxy: IWM less SPY, total returns, stands for small caps, changes of the 10-year yield for rates
+-- expect: -4.08 ± 0.01, -5.55 ± 0.05, 0.11 ± 0.01, 251 ± 0
 select
-    regr_slope(less_spy_bp, change_bp) as iwm_less_spy_per_bp,
-    sign(regr_slope(less_spy_bp, change_bp))
-    * sqrt((regr_count(less_spy_bp, change_bp) - 2) / (1 / regr_r2(less_spy_bp, change_bp) - 1)) as t,
-    regr_r2(less_spy_bp, change_bp) as r_squared,
-    regr_count(less_spy_bp, change_bp) as observations
-from spreads
-inner join changes using (session_date);
+    beta_to_ust10_bp as iwm_less_spy_per_bp_of_10_year, beta_to_ust10_t as t, beta_to_ust10_r2 as r_squared, rate_observations
+from mart_risk
+where symbol = 'IWM' and benchmark_symbol = 'SPY' and session_date = '2024-06-10' and window_sessions = 252;
 
 -- claim: 4.9
 -- published: small caps are sensitive to inflation

@@ -333,6 +333,13 @@ GOLDEN = [
         "where event_type = 'RUSSELL_RECONSTITUTION' and year(event_date) = 2026",
         ("2026-06-26", "2026-12-11", 2),
     ),
+    Golden(
+        "2026-08-20",
+        "minutes of the FOMC that came out before a holiday",
+        "select max(event_date) filter (event_id = 'FOMC-2023-11'), max(event_date) filter (event_id = 'FOMC-2024-11'),"
+        " max(event_date) filter (event_id = 'FOMC-2025-12') from fct_market_event where event_type = 'FOMC_MINUTES'",
+        ("2023-11-21", "2024-11-26", "2025-12-30"),
+    ),
 ]
 
 

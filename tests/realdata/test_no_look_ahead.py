@@ -88,6 +88,31 @@ AHEAD = """(
     from {then} as event
 )"""
 
+# what the later states and returns say, cut off at T: a return counts from the session on which it ends
+SIGNAL_OUTCOMES = """(
+    with followed as (
+        select
+            state.signal_id, horizon.n as horizon_sessions, coalesce(state.symbol, '^RUT') as symbol,
+            state.session_date, coalesce(state.triggered_since = state.session_date, false) as is_new,
+            cast(round(outcome.return_px, 12) as decimal(30, 12)) as r
+        from {mart_signal} as state
+        cross join (select unnest([5, 21, 63]) as n) as horizon
+        inner join {mart_return} as outcome
+            on outcome.symbol = coalesce(state.symbol, '^RUT') and outcome.base_date = state.session_date
+            and outcome.window_code = horizon.n || 'd'
+        where outcome.session_date <= date '{day}' and outcome.return_px is not null
+    )
+    select
+        signal_id, horizon_sessions, symbol,
+        cast(count(*) filter (is_new) as integer) as triggers,
+        cast(count(*) as integer) as sessions,
+        min(session_date) filter (is_new) as first_trigger,
+        max(session_date) filter (is_new) as last_trigger,
+        round(cast(sum(r) filter (is_new) as double) / nullif(count(*) filter (is_new), 0), 12) as mean_return,
+        round(cast(sum(r) as double) / count(*), 12) as mean_return_all
+    from followed group by all
+)"""
+
 RULES = {
     "mart_return": Rule(BY_SESSION),
     "mart_relative_performance": Rule(BY_SESSION),
@@ -104,12 +129,33 @@ RULES = {
     ),
     "mart_risk": Rule(BY_SESSION),
     "mart_leverage": Rule(BY_SESSION),
+    "mart_leverage_rebalance": Rule(BY_SESSION),
     "mart_pair": Rule(BY_SESSION),
     "mart_macro_daily": Rule(BY_SESSION),
     "mart_curve_daily": Rule(BY_SESSION),
     "mart_inflation_monthly": Rule(BY_KNOWLEDGE, why="a revision is a row of its own"),
     "mart_signal": Rule(BY_SESSION),
+    "mart_signal_outcome": Rule(
+        then="sessions > 0",
+        now_from=SIGNAL_OUTCOMES,
+        columns=(
+            *("signal_id", "horizon_sessions", "symbol", "triggers", "sessions", "first_trigger", "last_trigger"),
+            *("mean_return", "mean_return_all"),
+        ),
+        why="each day adds returns that have ended: the later states and returns are counted up to T",
+    ),
+    "mart_trade_outcome": Rule(
+        "first_touched is not null and coalesce(touched_date, horizon_end_date) <= date '{day}'",
+        then="first_touched is not null",
+        columns=(
+            *("position_id", "rule_pair", "horizon_sessions", "symbol", "entry_date", "basis", "stop", "target"),
+            *("horizon_end_date", "first_touched", "touched_date", "return_at_exit", "null_reason", "evidence"),
+        ),
+        why="a row is final once a level was touched or its horizon is over; what keeping the position would have "
+        "brought is known at the end of the horizon",
+    ),
     "mart_option_daily": Rule(BY_SESSION),
+    "mart_option_strike": Rule(BY_SESSION),
     "mart_valuation_gap": Rule("as_of_date <= date '{day}'"),
     "mart_sector_weight": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
     "mart_breadth": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
@@ -153,7 +199,7 @@ def test_every_published_mart_has_a_rule(walk):
 
 
 # marts of what the replay does not serve
-EMPTY = frozenset({"mart_option_daily"})
+EMPTY = frozenset({"mart_option_daily", "mart_option_strike"})
 
 
 def symbols(columns: list[str]) -> list[str]:
@@ -191,6 +237,16 @@ def test_a_release_is_what_a_later_one_says_was_known(walk, day, table):
         assert con.execute("select count(*) from before").fetchone() != (0,)
     if keys:
         assert_rebased(con, rule, described["primary_key"], columns, split)
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_no_catalyst_was_announced_after_its_session(walk, day):
+    table = walk.exported(STEPS.index(day), "mart_catalyst")
+    announced, early = duckdb.execute(
+        f"select count(announced_on), count(*) filter (announced_on > as_of_session) from {table}"
+    ).fetchone()
+    assert announced > 0
+    assert early == 0
 
 
 def assert_same(con: duckdb.DuckDBPyConnection, left: str, right: str) -> None:
@@ -239,6 +295,7 @@ def assert_rebased(con, rule: Rule, primary_key: list[str], columns: list[str], 
     [
         ("price_known_at", "fct_price_daily", "total_return_index"),
         ("macro_known_at", "fct_macro_observation", ""),
+        ("flow_known_at", "mart_etf_flow", ""),
         ("membership_known_at", "fct_index_membership", ""),
     ],
 )

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.marts import outcome_reference
+
 SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
 NEW_YORK = ZoneInfo("America/New_York")
 OBSERVATIONS = (1, 5, 21, 63)
@@ -239,6 +241,9 @@ class Signals:
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self.con = con
         self.sessions = sessions_of(con)
+        # flows begin before the warehouse does: their windows count all sessions
+        calendar = con.execute("select session_date from dim_session order by 1").df()["session_date"]
+        self.places = pd.Series(range(len(calendar)), calendar)
         self.ends = pd.Series([end_of_day(s) for s in self.sessions], self.sessions)
         bars = con.execute(
             "select symbol, session_date, low, high, close, available_at from fct_price_daily order by 1, 2"
@@ -250,7 +255,7 @@ class Signals:
             for symbol, frame in bars.groupby("symbol")
         }
         self.rates: dict[str, pd.DataFrame] = {}
-        self.levels = pd.read_csv(SEEDS / "support_level.csv", parse_dates=["reference_date"])
+        self.levels = pd.read_csv(SEEDS / "support_level.csv", parse_dates=["reference_date", "announced_on"])
         self.positions = pd.read_csv(SEEDS / "position.csv", parse_dates=["entry_date"])
 
     def rules(self) -> pd.DataFrame:
@@ -342,8 +347,9 @@ class Signals:
         available = bars["available_at"].where(
             bars["available_at"] > reference["available_at"], reference["available_at"]
         )
+        named = bars.index >= rule["announced_on"]
         if rule["kind"] == "support_break":
-            return pd.DataFrame({"value": distance, "available_at": available})
+            return pd.DataFrame({"value": distance, "available_at": available})[named]
         counts, moments, count, moment, previous = [], [], 0, None, None
         for below, known in zip(distance < 0, available, strict=True):
             count = count + 1 if below else 0
@@ -351,7 +357,7 @@ class Signals:
             counts.append(float(count))
             moments.append(moment)
             previous = known
-        return pd.DataFrame({"value": counts, "available_at": moments}, index=bars.index)
+        return pd.DataFrame({"value": counts, "available_at": moments}, index=bars.index)[named]
 
     def _rate(self, rule: dict) -> pd.DataFrame:
         series = rule["series_id"]
@@ -374,9 +380,12 @@ class Signals:
         ).df()
         flows["available_at"] = pd.to_datetime(flows["available_at"], utc=True)
         values = flows["flow_65d_pct_aum"].to_numpy()
+        places = self.places.reindex(flows["flow_date"]).to_numpy()
+        trailing = rule["kind"] == "outflow_percentile"
         rank = np.full(len(values), np.nan)
         for i, x in enumerate(values):
-            before = values[:i][~np.isnan(values[:i])]
+            before = values[:i][places[:i] >= places[i] - 756] if trailing else values[:i]
+            before = before[~np.isnan(before)]
             if x == x and len(before) >= 504:
                 rank[i] = ((before < x).sum() + 0.5 * (before == x).sum()) / len(before)
         rows = {}
@@ -411,6 +420,7 @@ KINDS = {
     "rate_move": "rate",
     "rate_above_low": "rate",
     "outflow_percentile": "flow",
+    "outflow_percentile_expanding": "flow",
 }
 MEETS: dict[str, Callable[[pd.Series, dict], pd.Series]] = {
     "<": lambda x, r: x < r["threshold"],
@@ -528,6 +538,42 @@ def test_how_often_rates_rose_that_much_is_what_is_published(real, series, more_
         found = 100 * ((100 * days.diff(n)).round(6) > more_than).mean()
         # the published figures are rounded, and begin and end on other days
         assert abs(found - percent) < 0.05 + 0.02 * percent, (n, found)
+
+
+@pytest.mark.realdata
+def test_outflows_are_heavy_against_three_years_and_not_against_all_history(real):
+    fired = dict(
+        real.execute(
+            "select (year(session_date), signal_id), count(*) from mart_signal "
+            "where signal_id like 'outflow_contrarian%' and is_triggered group by 1"
+        ).fetchall()
+    )
+    assert fired[(2007, "outflow_contrarian_all_history_iwm")] == 58
+    for year in (2019, 2021, 2022, 2024):
+        assert (year, "outflow_contrarian_all_history_iwm") not in fired, year
+        assert fired[(year, "outflow_contrarian_iwm")] > 0, year
+
+
+@pytest.mark.realdata
+def test_tna_reached_its_target_before_its_stop(real):
+    rows = real.execute(
+        "select rule_pair, first_touched, touched_date, round(return_at_exit, 4) from mart_trade_outcome "
+        "where position_id = 'tna_20251218' and horizon_sessions = 63 order by 1"
+    ).fetchall()
+    assert [(rule, touched, str(day), exit_at) for rule, touched, day, exit_at in rows] == [
+        ("stop_close_target_high", "neither", "None", -0.0627),
+        ("stop_close_target_low", "target", "2026-01-15", 0.2010),
+        ("stop_intraday_target_high", "stop", "2026-03-20", -0.12),
+        ("stop_intraday_target_low", "target", "2026-01-15", 0.2),
+        ("stop_trailing_target_high", "stop", "2026-02-05", 0.0635),
+        ("stop_trailing_target_low", "target", "2026-01-15", 0.2010),
+    ]
+
+
+@pytest.mark.realdata
+def test_a_second_computation_of_what_followed_agrees(real):
+    assert outcome_reference.check_signal_outcome(real) > 1_500
+    assert outcome_reference.check_trade_outcome(real) == 36
 
 
 @pytest.mark.realdata

@@ -43,6 +43,48 @@ decisions as (
     from {{ ref('fomc_decision') }}
 ),
 
+-- Three weeks after the decision. A day on which the Federal Reserve is closed publishes nothing: then the business day
+-- before.
+minutes_by_rule as (
+    select
+        decisions.event_id,
+        case
+            when {{ is_bond_holiday('sessions.session_date') }} then sessions.previous_session
+            else sessions.session_date
+        end as minutes_date
+    from decisions
+    inner join {{ ref('dim_session') }} as sessions
+        on
+            {{ add_days('decisions.decision_date', 21) }} >= sessions.session_date
+            and {{ add_days('decisions.decision_date', 21) }} < sessions.next_session
+),
+
+-- The reviewed date from the day it was named; where that is not recorded, from the day of the decision.
+minutes_named as (
+    select
+        named.event_id,
+        named.minutes_date,
+        named.status,
+        named.source_url,
+        coalesce(named.announced_on, decisions.decision_date) as announced_on
+    from {{ ref('fomc_minutes') }} as named
+    inner join decisions on named.event_id = decisions.event_id
+    where coalesce(named.announced_on, decisions.decision_date) <= {{ as_of_session() }}
+),
+
+minutes as (
+    select
+        decisions.event_id,
+        decisions.decision_date,
+        coalesce(named.minutes_date, by_rule.minutes_date) as minutes_date,
+        coalesce(named.status, 'derived') as status,
+        coalesce(named.source_url, decisions.source_url) as source_url,
+        coalesce(named.announced_on, decisions.announced_on) as announced_on
+    from decisions
+    inner join minutes_by_rule as by_rule on decisions.event_id = by_rule.event_id
+    left join minutes_named as named on decisions.event_id = named.event_id
+),
+
 fomc as (
     select
         'FOMC_DECISION' as event_type,
@@ -57,16 +99,17 @@ fomc as (
     union all
     select
         'FOMC_MINUTES' as event_type,
-        {{ add_days('decision_date', 21) }} as event_date,
+        minutes_date as event_date,
         event_id,
         'Minutes of the FOMC meeting of ' || decision_date as label,
-        'derived' as status,
+        status,
         source_url,
-        {{ new_york_moment(add_days('decision_date', 21), '14:00:00') }} as event_at,
+        {{ new_york_moment('minutes_date', '14:00:00') }} as event_at,
         announced_on
-    from decisions
+    from minutes
 ),
 
+-- Where the day of the announcement is not recorded, 1 April of the year stands: no schedule for June came later.
 reconstitutions as (
     select
         'RUSSELL_RECONSTITUTION' as event_type,
@@ -76,7 +119,7 @@ reconstitutions as (
         status,
         source_url,
         {{ new_york_moment('effective_date', '16:00:00') }} as event_at,
-        announced_on,
+        coalesce(announced_on, make_date(year(effective_date), 4, 1)) as announced_on,
         rank_date,
         prelim_date,
         lockdown_date,
@@ -91,17 +134,19 @@ months as (
     where session_date >= date '2018-01-01'
 ),
 
--- IPOs join between reconstitutions: after the third Friday of March and September, and in December. That was the third
--- Friday too until reconstitutions became semi-annual in 2026; since then it is the second, with the reconstitution.
--- In June the reconstitution takes their place. Source: Russell US Equity Indices methodology 7.2, section 9.3.1.
+-- IPOs join between reconstitutions: after the third Friday of March, September and December. Since reconstitutions
+-- became semi-annual, those of December join with the reconstitution, which FTSE Russell announced with it. In June the
+-- reconstitution takes their place. Source: Russell US Equity Indices methodology 7.2, section 9.3.1.
 ipo_fridays as (
     select
-        case
-            when month(month_start) = 12 and year(month_start) >= 2026 then {{ nth_friday('month_start', 2) }}
-            else {{ nth_friday('month_start', 3) }}
-        end as event_date
+        coalesce(december.event_date, {{ nth_friday('months.month_start', 3) }}) as event_date,
+        december.announced_on
     from months
-    where month(month_start) in (3, 9, 12)
+    left join reconstitutions as december
+        on
+            months.month_start = {{ period_start('month', 'december.event_date') }}
+            and december.announced_on <= {{ as_of_session() }}
+    where month(months.month_start) in (3, 9, 12)
 ),
 
 ipo_reviews as (
@@ -113,9 +158,7 @@ ipo_reviews as (
         'derived' as status,
         'https://www.lseg.com/en/ftse-russell/russell-reconstitution' as source_url,
         {{ new_york_moment('ipo_fridays.event_date', '16:00:00') }} as event_at,
-        case
-            when month(ipo_fridays.event_date) = 12 and year(ipo_fridays.event_date) >= 2026 then date '2026-02-16'
-        end as announced_on,
+        ipo_fridays.announced_on,
         cast(null as date) as rank_date,
         cast(null as date) as prelim_date,
         cast(null as date) as lockdown_date,
@@ -150,6 +193,17 @@ events as (
     select * from reconstitutions
     union all
     select * from ipo_reviews
+),
+
+-- What was announced by the newest closed session. What follows from a rule long in force was known before: the Fridays
+-- of June reconstitutions and IPO additions, not the steps of a reconstitution.
+known as (
+    select
+        *,
+        coalesce(announced_on <= {{ as_of_session() }}, false) as is_announced,
+        event_type = 'RUSSELL_RECONSTITUTION' and month(event_date) = 6 as follows_a_rule
+    from events
+    where event_date >= {{ start_date() }}
 )
 
 select
@@ -157,14 +211,17 @@ select
     event_date,
     event_id,
     label,
-    status,
+    case when follows_a_rule and not is_announced then 'derived' else status end as status,
     source_url,
     event_at,
-    rank_date,
-    prelim_date,
-    lockdown_date,
+    {%- for column in ['rank_date', 'prelim_date', 'lockdown_date'] %}
+    case when is_announced then {{ column }} end as {{ column }},
+    {%- endfor %}
     first_session,
-    lockdown_status,
-    announced_on
-from events
-where event_date >= {{ start_date() }}
+    case when is_announced then lockdown_status end as lockdown_status,
+    case when is_announced then announced_on end as announced_on
+from known
+where
+    is_announced
+    or announced_on is null
+    or follows_a_rule

@@ -28,6 +28,7 @@ known as (
         events.label,
         events.status,
         events.source_url,
+        events.announced_on,
         events.rank_date,
         events.prelim_date,
         events.lockdown_date,
@@ -67,7 +68,8 @@ events as (
         event_id,
         label,
         status,
-        source_url
+        source_url,
+        announced_on
     from known
     {% for event_type, date, label, status in [
         ('RUSSELL_RANK_DAY', 'rank_date', 'Russell US reconstitution, rank day', 'status'),
@@ -81,7 +83,8 @@ events as (
         event_id,
         '{{ label }}' as label,
         {{ status }} as status,
-        source_url
+        source_url,
+        announced_on
     from known
     where
         event_type = 'RUSSELL_RECONSTITUTION'
@@ -94,7 +97,8 @@ events as (
         'OPTIONS-' || strftime(month_start, '%Y-%m') as event_id,
         case when month(month_start) in (3, 6, 9, 12) then 'Quarterly' else 'Monthly' end || ' options expiry' as label,
         'derived' as status,
-        cast(null as varchar) as source_url
+        cast(null as varchar) as source_url,
+        cast(null as date) as announced_on
     from expiries
 )
 
@@ -106,7 +110,8 @@ select
     cast(sessions.session_index - as_of.as_of_index as integer) as sessions_ahead,
     events.status,
     events.source_url,
-    {{ as_of_session() }} as as_of_session
+    {{ as_of_session() }} as as_of_session,
+    events.announced_on
 from events
 -- the session of the event, or the last one before it
 inner join {{ ref('dim_session') }} as sessions

@@ -3,6 +3,7 @@ with flows as (
     select
         symbol,
         flow_date,
+        flow_65d_percentile,
         flow_65d_percentile_expanding,
         available_at,
         max(flow_date) over (
@@ -21,6 +22,7 @@ news as (
     select
         symbol,
         flow_date,
+        flow_65d_percentile,
         flow_65d_percentile_expanding,
         available_at
     from flows
@@ -32,26 +34,40 @@ news as (
 signal_sessions as (
     select
         signals.signal_id,
+        signals.kind,
         signals.symbol,
         sessions.session_date,
         {{ new_york_moment('sessions.session_date', '23:59:59') }} as knowledge_at
     from {{ ref('int_signal') }} as signals
     cross join {{ ref('dim_session') }} as sessions
     where
-        signals.kind = 'outflow_percentile'
+        signals.kind in ('outflow_percentile', 'outflow_percentile_expanding')
         and sessions.session_date >= {{ start_date() }}
         and sessions.session_date <= {{ as_of_session() }}
+),
+
+ranks as (
+    select
+        signal_sessions.signal_id,
+        signal_sessions.session_date,
+        case signal_sessions.kind
+            when 'outflow_percentile' then news.flow_65d_percentile
+            else news.flow_65d_percentile_expanding
+        end as percentile,
+        news.flow_date,
+        news.available_at
+    from signal_sessions
+    asof inner join news
+        on
+            signal_sessions.symbol = news.symbol
+            and signal_sessions.knowledge_at >= news.available_at
 )
 
 select
-    signal_sessions.signal_id,
-    signal_sessions.session_date,
-    round(news.flow_65d_percentile_expanding, 12) as value,
-    news.flow_date as input_date,
-    news.available_at as inputs_available_at
-from signal_sessions
-asof inner join news
-    on
-        signal_sessions.symbol = news.symbol
-        and signal_sessions.knowledge_at >= news.available_at
-where news.flow_65d_percentile_expanding is not null
+    signal_id,
+    session_date,
+    round(percentile, 12) as value,
+    flow_date as input_date,
+    available_at as inputs_available_at
+from ranks
+where percentile is not null

@@ -3,6 +3,7 @@ with levels as (
         levels.level_id,
         levels.symbol,
         levels.reference_date,
+        levels.announced_on,
         case levels.measure when 'low' then prices.low else prices.close end as level,
         prices.available_at as level_available_at
     from {{ ref('support_level') }} as levels
@@ -15,6 +16,7 @@ with levels as (
 closes as (
     select
         levels.level_id,
+        levels.announced_on,
         prices.session_date,
         round(prices.close / nullif(levels.level, 0) - 1, 12) as distance,
         greatest(prices.available_at, levels.level_available_at) as available_at,
@@ -50,6 +52,7 @@ runs as (
 counted as (
     select
         level_id,
+        announced_on,
         session_date,
         distance,
         available_at,
@@ -77,4 +80,7 @@ select
     end as inputs_available_at
 from {{ ref('int_signal') }} as signals
 inner join counted on signals.level_id = counted.level_id
-where counted.distance is not null
+where
+    counted.distance is not null
+    -- any past low can be called support afterwards
+    and counted.session_date >= counted.announced_on
