@@ -36,7 +36,7 @@ where signal_id = 'ytd_negative_rut' and session_date = '2023-10-05';
 -- claim: 0.3
 -- published: the rally is narrow, the Russell 2000 lags the broad market
 -- as of: 2023-10-05
--- proxy: ^GSPC stands for the broad market; RSP, which weights the S&P 500 equally, less SPY stands for how narrow the rally was
+-- proxy: ^GSPC stands for the broad market, RSP less SPY, equal less market weights, for how narrow it was
 -- expect: -12.59 ± 0.01, -12.74 ± 0.01
 select spread_px_pp as rut_less_gspc_pp,
     (select spread_px_pp from mart_relative_performance
@@ -497,10 +497,10 @@ from dim_instrument;
 -- claim: 1.23
 -- published: such a shock forces deleveraging, in dollars
 -- as of: 2025-12-18
--- verdict: no free history of the assets of TNA and TZA, kept from the first run on; URTY and SRTY have one
+-- verdict: no free history of the assets of TNA and TZA, which are kept from the first run on
 -- proxy: TNA and TZA stand for everybody who is leveraged
 -- expect: no rows
--- control: select rebalance_usd from mart_leverage_rebalance where symbol in ('URTY', 'SRTY') and rebalance_usd is not null;
+-- control: select rebalance_usd from mart_leverage_rebalance where symbol in ('TNA', 'TZA') and rebalance_usd is not null;
 select symbol, rebalance_usd, pct_of_index_fund_volume, session_date
 from mart_leverage_rebalance
 where symbol in ('TNA', 'TZA') and rebalance_usd is not null and session_date <= '2025-12-18';
@@ -846,7 +846,7 @@ from relative_between('IWM', 'SPY', '2021-11-08', '2024-06-10');
 -- claim: 4.5
 -- published: heavy IWM outflows on a 65-day basis are a contrarian reason to buy
 -- as of: 2024-06-10
--- verdict: no threshold is named; the lowest tenth of three years is ours; 0.88 bn USD left, and more did in 43 % of three years
+-- verdict: no threshold is named; the lowest tenth of three years is ours, and this was above the lowest four tenths
 -- expect: false, -0.878 ± 0.001, 0.427 ± 0.001
 select signal.is_triggered, flow.flow_65d_usd / 1e9 as flow_65_sessions_bn_usd, flow.flow_65d_percentile
 from mart_signal as signal
@@ -880,7 +880,7 @@ where series_id = 'DFEDTARU' and session_date = '2024-06-10';
 -- published: the annual reconstitution of June 28 raises volume
 -- as of: 2024-06-28
 -- verdict: true: 1.88 times the mean of the 90 days before, the second busiest session of the year; IWM 1.25 times
--- proxy: ^RUT, whose volume at Yahoo is that of the whole market, as that of ^GSPC is, and IWM
+-- proxy: ^RUT and IWM stand for the Russell 2000; Yahoo gives ^RUT and ^GSPC the same volume, that of the market
 -- expect: 2024-06-28, 1.88 ± 0.001, 2 ± 0, 1.252 ± 0.001
 with event as (
     select min(event_date) as session_date

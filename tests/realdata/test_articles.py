@@ -131,8 +131,6 @@ def test_no_rows_is_no_answer_of_an_empty_table(sandbox_release, claim: Claim):
     control = claim.fields["control"]
     # the same relation and the same instrument, asked without the day
     assert re.findall(r"from (\w+)", control) == re.findall(r"from (\w+)", claim.query)
-    assert re.findall(r"(?:fund|symbol|underlying) = '(\w+)'", control) == re.findall(
-        r"(?:fund|symbol|underlying) = '(\w+)'", claim.query
-    )
+    assert dataclasses.replace(claim, query=control).measured == claim.measured
     with duckdb.connect(str(sandbox_release.data / "smallcap.duckdb"), read_only=True) as con:
         assert con.execute(control).fetchall()
