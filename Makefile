@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NEXT := .venv-next
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
@@ -13,12 +14,16 @@ B ?= latest
 YEARS ?= 2
 SCALE ?= 1
 FORCE ?=
+ONLY ?=
+COUNT ?= 100
+SEED ?=
+MODEL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint live run ui status query diff bench dictionary docs lock clean
+.PHONY: help setup test test-next lint live run ui status query diff bench mutants mutants-python dictionary docs lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed $(DAGSTER_HOME)/dagster.yaml ## create .venv from the lock file
 
@@ -36,6 +41,18 @@ $(DAGSTER_HOME)/dagster.yaml: orchestration/dagster.yaml
 
 test: setup ## run the whole test suite: make test WORKERS=1 where memory is short
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-next: $(NEXT)/.installed $(DAGSTER_HOME)/dagster.yaml ## run the suite with the newest DuckDB and dbt, in an environment of its own
+	@$(NEXT)/bin/python -c 'from importlib.metadata import version as v; \
+		print("with", ", ".join(f"{name} {v(name)}" for name in ("duckdb", "dbt-core", "dbt-duckdb", "dagster-dbt")))'
+	$(NEXT)/bin/python -m pytest -n $(WORKERS)
+
+# the lock leaves out a package that downloads while it installs, and pip would look for it
+$(NEXT)/.installed: requirements-next.lock
+	@echo "creating $(NEXT) from requirements-next.lock"
+	@$(PYTHON) -m venv --clear $(NEXT)
+	@$(NEXT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
 
 lint: setup ## formatting, lint, types, SQL style
 	$(BIN)/ruff format --check .
@@ -61,8 +78,15 @@ query: setup ## run SQL on the served database: make query SQL="select ..."
 diff: setup ## what changed between two releases: make diff A=<release> B=<release>
 	@$(BIN)/python -m orchestration.cli.diff "$(A)" "$(B)"
 
-bench: setup ## performance, side by side; full size: make bench YEARS=10
-	@$(BIN)/python -m benchmarks --years $(YEARS) --scale $(SCALE)
+bench: setup ## performance, side by side; one section: make bench ONLY=panel
+	@$(BIN)/python -m benchmarks --years $(YEARS) --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
+
+mutants: setup ## small changes to the SQL that no unit test notices: make mutants COUNT=0 MODEL=mart_return
+	@$(BIN)/python -m tests.mutation --count $(COUNT) $(if $(SEED),--seed $(SEED)) $(foreach one,$(MODEL),--model '$(one)')
+
+mutants-python: setup ## the same for the Python that plans, dates and audits (mutmut)
+	@$(BIN)/mutmut run
+	@$(BIN)/python -m tests.mutation.python_survivors
 
 dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary
@@ -70,9 +94,14 @@ dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 docs: setup ## one page of all models, columns and lineage: data_lake/docs/index.html
 	@$(BIN)/python -m orchestration.cli.docs
 
-lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
-		--group dev pyproject.toml -o requirements.lock
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--no-strip-extras --group dev --group mutation pyproject.toml
+
+lock: ## rewrite requirements.lock and requirements-next.lock from pyproject.toml (needs uv)
+	$(COMPILE) -o requirements.lock
+	cp requirements.lock requirements-next.lock
+	$(COMPILE) --overrides requirements-next.in -o requirements-next.lock \
+		$(foreach name,duckdb dbt-adapters dbt-common dbt-core dbt-duckdb,--upgrade-package $(name))
 
 clean: ## remove what was built; raw data and releases stay
-	rm -rf $(VENV) .dagster data_lake/build dbt_project/target
+	rm -rf $(VENV) $(NEXT) .dagster data_lake/build dbt_project/target

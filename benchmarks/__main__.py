@@ -6,13 +6,12 @@ import argparse
 import datetime as dt
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,6 +23,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.archive import Market, Writer, clock_after, sessions_of, write_archive, write_reference
+from benchmarks.panel import panel
+from benchmarks.report import table, title, used_by
 from orchestration.calendars import sessions_between
 from orchestration.settings import REPOSITORY, load_settings
 
@@ -42,12 +43,15 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1, help="size of the funds, 1 for that of the real ones")
     parser.add_argument("--loop-series", type=int, default=4, help="series the pandas loop runs on, of 442")
     parser.add_argument("--repeats", type=int, default=20, help="runs of each example query")
-    parser.add_argument("--only", choices=["membership", "since", "queries"], help="one section")
+    parser.add_argument("--securities", type=int, default=3000, help="securities of the panel")
+    parser.add_argument("--panel-sessions", type=int, default=5040, help="sessions of the panel")
+    parser.add_argument("--only", choices=["membership", "since", "queries", "panel"], help="one section")
     asked = parser.parse_args()
     sections: dict[str, Callable[[], None]] = {
         "membership": lambda: membership(asked.years, asked.scale),
         "since": lambda: since_ranks(asked.loop_series),
         "queries": lambda: example_queries(asked.repeats),
+        "panel": lambda: panel(asked.securities, asked.panel_sessions),
     }
     for name, section in sections.items():
         if asked.only in (None, name):
@@ -123,14 +127,6 @@ def dbt_build(data: Path, last: dt.date, *options: str) -> Build:
     slowest = sorted(results, key=lambda r: r["execution_time"], reverse=True)[:3]
     names = ", ".join(f"{r['unique_id'].split('.')[2]} {r['execution_time']:.1f}" for r in slowest)
     return Build(seconds, cpu_seconds, peak, (data / "build" / "warehouse.duckdb").stat().st_size / 2**20, names)
-
-
-def used_by(process: subprocess.Popen) -> tuple[float, float]:
-    """Wait for a process; its processor time in seconds and its largest resident set in MB."""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    # kilobytes on Linux, bytes on macOS
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def since_ranks(loop_series: int) -> None:
@@ -244,19 +240,6 @@ def query_name(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line.partition(":")[2].strip() for line in lines if line.startswith(("-- claim:", "-- published:"))]
     return (" ".join(told[-2:]) or next(line for line in lines if not line.startswith("--")))[:70]
-
-
-def title(text: str) -> None:
-    """A section's heading."""
-    print(f"\n{text}\n{'=' * min(len(text), shutil.get_terminal_size().columns)}", flush=True)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns as wide as their widest value."""
-    cells = [tuple(map(str, row)) for row in (head, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)
 
 
 if __name__ == "__main__":

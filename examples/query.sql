@@ -46,7 +46,8 @@ order by flow_date desc
 limit 10;
 
 -- The newest Russell 2000 reconstitution, read from the holdings of IWM, largest additions first.
-select event_id, change_date, change_type, direction, ticker, name, sector, weight_before_pct, weight_after_pct, confidence
+select event_id, change_date, change_type, direction, ticker, name, sector, weight_before_pct, weight_after_pct,
+    confidence, missing_evidence
 from mart_reconstitution_change
 where
     index_code = 'R2000'

@@ -9,11 +9,11 @@ import datetime as dt
 from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import exchange_calendars
-import pandas as pd
-from pandas.tseries.holiday import USFederalHolidayCalendar
+if TYPE_CHECKING:
+    from exchange_calendars import ExchangeCalendar
 
 NEW_YORK = ZoneInfo("America/New_York")
 # The library's default reaches back 20 years only, and one year ahead.
@@ -25,8 +25,11 @@ FUND_FILE_HOUR = dt.time(8, 0)
 
 
 @cache
-def nyse() -> exchange_calendars.ExchangeCalendar:
+def nyse() -> ExchangeCalendar:
     """The NYSE calendar, with its start and end given explicitly."""
+    # half a second with the pandas it brings, which commands that need no calendar should not wait for
+    import exchange_calendars
+
     return exchange_calendars.get_calendar("XNYS", start=CALENDAR_START, end=CALENDAR_END)
 
 
@@ -93,13 +96,10 @@ def snapshot_session(now: dt.datetime) -> dt.date | None:
     return session if now < session_open(next_session(session)) else None
 
 
-def months_between(first: dt.date, last: dt.date) -> list[dt.date]:
-    """First days of all calendar months from the month of first to the month of last."""
-    return [stamp.date() for stamp in pd.date_range(first.replace(day=1), last, freq="MS")]
-
-
 @cache
 def _federal_holidays() -> frozenset[dt.date]:
+    from pandas.tseries.holiday import USFederalHolidayCalendar
+
     days = USFederalHolidayCalendar().holidays(start=CALENDAR_START, end=CALENDAR_END)
     return frozenset(stamp.date() for stamp in days)
 
@@ -169,4 +169,6 @@ def reconstitution_fridays(years: Iterable[int]) -> list[dt.date]:
 
 
 def _nth_friday(year: int, month: int, n: int) -> dt.date:
-    return pd.date_range(f"{year}-{month:02d}-01", periods=n, freq="W-FRI")[-1].date()
+    first = dt.date(year, month, 1)
+    # Monday is 0, Friday is 4
+    return first + dt.timedelta(days=(4 - first.weekday()) % 7 + 7 * (n - 1))

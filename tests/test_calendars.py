@@ -45,17 +45,47 @@ def test_last_closed_session(now, session):
         (D(2025, 12, 17), "next_business_day 16:15", ny(2025, 12, 18, 16, 15)),
         (D(2025, 10, 10), "next_business_day 16:15", ny(2025, 10, 14, 16, 15)),  # Columbus Day between
         (D(2026, 8, 21), "next_business_day 09:00", ny(2026, 8, 24, 9, 0)),  # over the weekend
+        (D(2025, 12, 17), "next_business_day 09:00", ny(2025, 12, 18, 9, 0)),
+        (D(2025, 12, 18), "next_business_day 09:00", ny(2025, 12, 19, 9, 0)),  # Friday is a business day
         (D(2025, 11, 1), "release_date 08:30", ny(2025, 12, 18, 8, 30)),
+        # the release of the last day of the month is still that of the month before
+        (D(2025, 12, 1), "release_date 08:30", ny(2026, 1, 13, 8, 30)),
+        # no calendar that far: the business day after the middle of the next month
+        (D(2026, 3, 1), "release_date 08:30", ny(2026, 4, 15, 8, 30)),
     ],
 )
 def test_a_macro_observation_is_knowable_at_its_release(observed, lag, known):
-    releases = [D(2025, 10, 24), D(2025, 12, 18), D(2026, 1, 13)]
+    releases = [D(2025, 10, 24), D(2025, 12, 18), D(2025, 12, 31), D(2026, 1, 13)]
     assert cal.observation_available_at(observed, lag, releases) == known
 
 
-def test_an_unknown_release_lag_names_the_forms_that_exist():
-    with pytest.raises(ValueError, match=r"'soon'.*next_business_day HH:MM"):
-        cal.observation_available_at(D(2026, 1, 2), "soon")
+@pytest.mark.parametrize("lag", ["soon", "release date 08:30", "release_date 8"])
+def test_an_unknown_release_lag_names_the_forms_that_exist(lag):
+    with pytest.raises(ValueError, match="release_lag") as refused:
+        cal.observation_available_at(D(2026, 1, 2), lag)
+    assert str(refused.value) == f"release_lag {lag!r}: write 'next_business_day HH:MM' or 'release_date HH:MM'"
+
+
+def test_an_unknown_release_rule_is_named():
+    with pytest.raises(ValueError, match=r"^release_lag 'next_day 08:30': unknown rule 'next_day'$"):
+        cal.observation_available_at(D(2026, 1, 2), "next_day 08:30")
+
+
+def test_opens_and_closes_are_told_in_new_york():
+    assert cal.session_open(D(2025, 11, 28)).isoformat() == "2025-11-28T09:30:00-05:00"
+    assert cal.session_close(D(2025, 11, 28)).isoformat() == "2025-11-28T13:00:00-05:00"
+    assert cal.end_of_day(D(2025, 7, 1)).isoformat() == "2025-07-01T23:59:59-04:00"
+
+
+def test_a_stretch_of_sessions_includes_both_ends():
+    assert cal.sessions_between(D(2025, 11, 26), D(2025, 11, 28)) == [D(2025, 11, 26), D(2025, 11, 28)]
+    assert cal.sessions_between(D(2025, 11, 28), D(2025, 11, 28)) == [D(2025, 11, 28)]
+    assert cal.sessions_between(D(2025, 11, 28), D(2025, 11, 26)) == []
+
+
+def test_thanksgiving_is_no_session_and_the_half_day_after_it_is():
+    assert not cal.is_session(D(2025, 11, 27))
+    assert cal.is_session(D(2025, 11, 28))
 
 
 def test_prices_settle_after_the_close_and_fund_files_come_the_next_session():

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import dagster as dg
 import pandas as pd
-from matplotlib.figure import Figure
 
 from orchestration.lake.store import Lake
 
@@ -22,6 +21,9 @@ def line_plot(lines: Mapping[str, pd.Series], title: str, unit: str) -> dg.Metad
     drawn = {name: series.dropna() for name, series in lines.items() if series.notna().any()}
     if not drawn:
         return dg.MetadataValue.md(f"*{title}: nothing stored yet*")
+    # a second of imports, which only a run that draws should pay
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     for name, series in drawn.items():

@@ -44,7 +44,7 @@ VALUATION_OUTLIERS = """
 
 @ingest_asset("yahoo", "option_quote", subject="prices")
 def options(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
-    """Option chains of the underlyings in seeds/option_underlying.csv, expiries up to 70 days ahead, once a session.
+    """Option chains of the underlyings in seeds/option_underlying.csv, expiries up to 90 days ahead, once a session.
 
     Asked from a session's close to the next open and filed under that session. History starts with the first run:
     Yahoo shows the present only. Open interest is of the evening before.

@@ -101,7 +101,7 @@ def _gaps(results: Mapping[str, Any], expected: set[str]) -> Iterable[str]:
     counted = Counter(r["unique_id"] for r in outcomes)
     twice = sorted(short_name(name) for name, count in counted.items() if count > 1)
     if twice:
-        yield f"{', '.join(twice[:10])} ran twice: the parts of the build overlap, see dbt_project/selectors.yml"
+        yield f"{', '.join(twice[:10])} ran twice: the parts of the build overlap, see orchestration/build/steps.py"
     absent = sorted(short_name(name) for name in expected - {r["unique_id"] for r in outcomes})
     if absent:
         shown = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if len(absent) > 10 else "")

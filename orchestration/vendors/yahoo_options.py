@@ -17,8 +17,8 @@ from orchestration.vendors.tables import table
 from orchestration.vendors.yahoo_session import YahooSession, is_number
 
 OPTIONS_PATH = "/v7/finance/options/"
-# What 60-day sums and a 30-day interpolation need, a monthly expiry beyond it included.
-HORIZON_DAYS = 70
+# What 60-day sums, a 30-day interpolation and spreads of 45 to 90 days need.
+HORIZON_DAYS = 90
 # 2,000 percent a year; contracts that end today reach a few hundred.
 HIGHEST_IMPLIED_VOL = 20.0
 NUMBERS = ("strike", "lastPrice", "bid", "ask", "volume", "openInterest", "impliedVolatility", "lastTradeDate")

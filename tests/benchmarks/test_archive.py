@@ -38,8 +38,8 @@ def test_files_loaded_at_once_and_files_of_their_own_day(tmp_path):
     assert len(lines) == writer.lines
     assert len(files) == len(FUNDS) * len(SESSIONS)
     # the lines of a file and its row say the same, and no file knows the future
-    assert duckdb.sql("select count(*) from files where weight_sum_pct not between 99 and 101").fetchone() == (0,)
-    assert duckdb.sql("select count(*) from lines where fetched_at < available_at").fetchone() == (0,)
+    assert duckdb.sql("select count(*) from files where weight_sum_pct not between 99 and 101").fetchall() == [(0,)]
+    assert duckdb.sql("select count(*) from lines where fetched_at < available_at").fetchall() == [(0,)]
 
 
 def test_a_reconstitution_changes_many_members():

@@ -311,12 +311,29 @@ def test_nothing_of_one_machine_is_in_it() -> None:
         assert not re.search(r"(?<![\w.])/(work|tmp|home|root|Users)/", text), file
 
 
-def test_the_lock_holds_hashes_and_no_address() -> None:
-    lock = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
+PIN = re.compile(r"^([A-Za-z0-9_.\[\]-]+)==(\S+)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-next.lock"])
+def test_the_lock_holds_hashes_and_no_address(name: str) -> None:
+    lock = (REPOSITORY / name).read_text(encoding="utf-8")
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links", lock)
-    pinned = re.findall(r"^[A-Za-z0-9_.\[\]-]+==", lock, flags=re.MULTILINE)
+    pinned = PIN.findall(lock)
     assert len(pinned) > 100
     assert lock.count("--hash=sha256:") > len(pinned)
+
+
+def test_the_next_lock_differs_in_duckdb_and_dbt_only() -> None:
+    """So that what fails with it fails because of them."""
+    now, after = (
+        dict(PIN.findall((REPOSITORY / f"requirements{part}.lock").read_text("utf-8"))) for part in ("", "-next")
+    )
+    tried = re.findall(r"^[\w-]+", (REPOSITORY / "requirements-next.in").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {name for name in now.keys() & after.keys() if now[name] != after[name]} <= set(tried)
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    upgraded = re.search(r"foreach name,([\w\- ]+),--upgrade-package", makefile)
+    assert upgraded
+    assert set(upgraded[1].split()) == {name for name in tried if name in now}
 
 
 def test_every_published_table_belongs_to_an_exposure() -> None:

@@ -18,6 +18,7 @@ from orchestration.ingest.plan import (
     is_settled,
     is_snapshot_due,
     newest_reconstitution_first,
+    sessions_before,
     window_to_ask,
 )
 
@@ -56,6 +57,29 @@ def test_a_gap_in_the_middle_is_found():
     assert window_to_ask(history, START, LAST, NOW, OVERLAP) == (D(2026, 2, 27), LAST)
 
 
+def test_a_history_without_a_gap_has_none():
+    history = [asked(START, D(2026, 3, 2), D(2026, 3, 2)), asked(D(2026, 3, 3), LAST, LAST)]
+    assert first_gap(history, START, LAST) is None
+    # the last day alone can be the gap
+    assert first_gap([asked(START, D(2026, 8, 20), LAST)], START, LAST) == LAST
+
+
+def test_one_day_is_a_window_and_none_is_not():
+    assert window_to_ask([], LAST, LAST, NOW, LAST) == (LAST, LAST)
+    assert window_to_ask([], LAST, D(2026, 8, 20), NOW, LAST) is None
+
+
+def test_an_answer_of_today_that_ends_early_leaves_the_last_days_to_ask():
+    history = [asked(START, D(2026, 8, 20), LAST)]
+    assert window_to_ask(history, START, LAST, NOW, OVERLAP) == (OVERLAP, LAST)
+
+
+def test_sessions_before_counts_from_the_last_session():
+    assert sessions_before(D(2026, 8, 21), 0) == D(2026, 8, 21)
+    # Sunday counts from Friday
+    assert sessions_before(D(2026, 8, 23), 4) == D(2026, 8, 17)
+
+
 def test_after_a_pause_the_last_days_of_the_answer_before_are_asked_again():
     # FRED posts the yields of a day on the next: the answer of the 18th ends with those of the 17th
     history = [asked(START, D(2026, 3, 18), D(2026, 3, 18))]
@@ -90,7 +114,7 @@ def test_an_unknown_symbol_is_asked_once_a_day():
 def test_a_missing_page_is_asked_again_after_an_hour():
     history = [Asked(START, LAST, "not_found", NOW - dt.timedelta(minutes=59))]
     assert window_to_ask(history, START, LAST, NOW, OVERLAP) is None
-    history = [Asked(START, LAST, "not_found", NOW - dt.timedelta(minutes=61))]
+    history = [Asked(START, LAST, "not_found", NOW - dt.timedelta(minutes=60))]
     assert window_to_ask(history, START, LAST, NOW, OVERLAP) == (START, LAST)
 
 
@@ -113,10 +137,54 @@ def test_the_cadence_of_holdings():
     assert D(2025, 9, 2) not in daily
 
 
+def test_a_holdings_file_is_expected_from_eight_the_next_morning_on():
+    # the fund's first file is that of Friday 2025-01-31, the end of a month
+    first = D(2025, 1, 31)
+    early = dt.datetime(2025, 2, 3, 7, 59, 59, tzinfo=NEW_YORK)
+    assert expected_holdings(first, early, [], None) == []
+    assert expected_holdings(first, early + dt.timedelta(seconds=1), [], None) == [first]
+    assert expected_holdings(first, end_of_day(D(2025, 2, 4)), [], None) == [first, D(2025, 2, 3)]
+
+
 def test_the_newest_reconstitution_is_asked_first():
     days = [D(2024, 6, 28), D(2024, 11, 29), D(2025, 6, 26), D(2025, 6, 27), D(2025, 12, 31)]
     order = newest_reconstitution_first(days, [D(2024, 6, 28), D(2025, 6, 27)])
     assert order == [D(2025, 12, 31), D(2025, 6, 27), D(2025, 6, 26), D(2024, 6, 28), D(2024, 11, 29)]
+
+
+def test_forty_days_around_a_reconstitution_belong_to_it():
+    older, newer = D(2025, 6, 27), D(2025, 12, 12)
+    at_forty, at_forty_one = older + dt.timedelta(days=40), older + dt.timedelta(days=41)
+    days = [D(2026, 2, 27), D(2025, 9, 30), at_forty_one, at_forty, older]
+    # what belongs to none comes last, the newest of it first
+    assert newest_reconstitution_first(days, [older, newer]) == [
+        D(2026, 2, 27),
+        older,
+        at_forty,
+        D(2025, 9, 30),
+        at_forty_one,
+    ]
+
+
+def test_a_stored_file_ends_the_asking_whatever_came_after():
+    day = D(2026, 8, 20)
+    history = [asked(day, day, D(2026, 8, 21)), asked(day, day, D(2026, 8, 24), "empty")]
+    assert final_outcome(history, day, end_of_day(D(2026, 8, 24))) == "ok"
+
+
+def test_ten_days_later_a_file_may_still_come():
+    day = D(2026, 8, 20)
+    for answered, outcome in [(D(2026, 8, 30), None), (D(2026, 8, 31), "empty")]:
+        assert final_outcome([asked(day, day, answered, "empty")], day, end_of_day(D(2026, 9, 9))) == outcome
+
+
+def test_five_sessions_before_an_unpublished_date_are_tried():
+    days = sessions_between(D(2026, 5, 21), D(2026, 5, 29))
+    assert len(days) == 6
+    day = days[-1]
+    empty = [asked(one, one, LAST, "empty") for one in days]
+    assert is_settled(empty, day, NOW)
+    assert not is_settled(empty[1:], day, NOW)
 
 
 def test_a_file_not_out_is_asked_again_while_it_may_still_come():

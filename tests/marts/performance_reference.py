@@ -19,7 +19,11 @@ from orchestration.calendars import nyse
 SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
 AVERAGES = (20, 50, 100, 200)
 WINDOWS = (21, 63, 126, 252)
-RISK_VALUES = ("observations", "beta", "correlation", "realised_vol_pct", "beta_to_ust10_bp")
+RISK_VALUES = (
+    *("observations", "beta", "beta_se", "correlation", "realised_vol_pct", "rate_observations", "beta_to_ust10_bp"),
+    *("beta_to_ust10_se", "beta_to_ust10_t", "beta_to_ust10_r2"),
+)
+CLOSING_GAP = 0.005  # the dbt var closing_gap_limit
 RELATIVE = 1e-9
 ROUNDED = 1e-12  # ratios are published with twelve decimals
 
@@ -236,8 +240,11 @@ def known_yield_changes(con: duckdb.DuckDBPyConnection, grid: pd.DatetimeIndex) 
     return frame[frame["known_at"] < len(grid)]
 
 
-def _slopes(x: np.ndarray, y: np.ndarray, enough: float) -> tuple[np.ndarray, np.ndarray]:
-    """Slope of x on y and their correlation, column by column, over the rows where both are known."""
+def _slopes(x: np.ndarray, y: np.ndarray, enough: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Slope of x on y, its standard error from the residuals, their correlation and count, column by column.
+
+    Only rows where both are known count.
+    """
     both = ~np.isnan(x) & ~np.isnan(y)
     n = both.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -245,9 +252,13 @@ def _slopes(x: np.ndarray, y: np.ndarray, enough: float) -> tuple[np.ndarray, np
         dy = np.where(both, y - np.where(both, y, 0).sum(axis=0) / n, 0)
         xy, xx, yy = (dx * dy).sum(axis=0), (dx * dx).sum(axis=0), (dy * dy).sum(axis=0)
         slope, correlation = xy / yy, xy / np.sqrt(xx * yy)
+        left = dx - slope * dy
+        squares = (left * left).sum(axis=0)
+        # a perfect fit leaves noise
+        error = np.sqrt(np.where(squares < 1e-12 * xx, 0, squares) / (n - 2) / yy)
     few = n < enough
-    slope[few] = correlation[few] = np.nan
-    return slope, correlation
+    slope[few] = error[few] = correlation[few] = np.nan
+    return slope, error, correlation, n
 
 
 def reference_risk(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
@@ -276,9 +287,13 @@ def reference_risk(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
             columns["realised_vol_pct"][t] = 100 * np.sqrt(252) * _deviation(logs[cut], enough)[own_at]
             if window == 21:
                 continue
-            columns["beta"][t], columns["correlation"][t] = _slopes(x[cut], y[cut], enough)
+            columns["beta"][t], columns["beta_se"][t], columns["correlation"][t], _ = _slopes(x[cut], y[cut], enough)
             rows = slice(*np.searchsorted(known, [t - window + 1, t + 1]))
-            columns["beta_to_ust10_bp"][t] = 10_000 * _slopes(spreads[rows], moves[rows], enough)[0]
+            slope, error, correlation, count = _slopes(10_000 * spreads[rows], moves[rows], enough)
+            columns["beta_to_ust10_bp"][t], columns["beta_to_ust10_se"][t] = slope, error
+            columns["beta_to_ust10_r2"][t], columns["rate_observations"][t] = correlation * correlation, count
+            with np.errstate(divide="ignore", invalid="ignore"):
+                columns["beta_to_ust10_t"][t] = np.where(error > 0, slope / error, np.nan)
         at_session, at_pair = np.nonzero(held)
         parts.append(
             pd.DataFrame(
@@ -309,7 +324,9 @@ def check_risk(con: duckdb.DuckDBPyConnection) -> int:
     published = con.execute("select * from mart_risk").df().set_index(key).sort_index()
     expected = reference_risk(con).set_index(key).sort_index()
     assert published.index.equals(expected.index)
-    return sum(agree(published[name], expected[name], name, 1e-11) for name in RISK_VALUES)
+    # returns to 1e-14 each: between two funds on one index that is 1e-8 of their difference's slope over its error
+    noise = {"beta_to_ust10_t": 1e-8, "beta_to_ust10_r2": 1e-9}
+    return sum(agree(published[name], expected[name], name, noise.get(name, 1e-11)) for name in RISK_VALUES)
 
 
 def leveraged_funds() -> list[tuple[str, int, str]]:
@@ -317,6 +334,41 @@ def leveraged_funds() -> list[tuple[str, int, str]]:
     instruments = pd.read_csv(SEEDS / "instrument.csv").dropna(subset=["benchmark_symbol"])
     chosen = instruments[instruments["leverage"] != 1]
     return list(chosen[["symbol", "leverage", "benchmark_symbol"]].itertuples(index=False, name=None))
+
+
+def check_leverage_rebalance(con: duckdb.DuckDBPyConnection) -> int:
+    """Assets of the evening before, looked up print by print, times L (L - 1) times the day's step of the index."""
+    published = con.execute("select * from mart_leverage_rebalance").df()
+    prints = con.execute("select * from fct_etf_shares order by known_at").df()
+    prints["assets"] = prints["aum_usd"].where(
+        prints["vendor"] == "proshares", prints["shares_outstanding"] * prints["nav_usd"]
+    )
+    prices, grid, checked = bars(con), sessions(con), 0
+    funds = [fund for fund in leveraged_funds() if fund[0] in prices]
+    assert set(published["symbol"]) == {symbol for symbol, _, _ in funds}
+    iwm = prices["IWM"].reindex(grid)
+    volume = (iwm["close"] * iwm["volume"]).to_numpy()
+    for symbol, leverage, benchmark in funds:
+        rows = published[published["symbol"] == symbol].set_index("session_date").sort_index()
+        days = grid[grid >= prices[symbol].index.min()]
+        assert list(rows.index) == list(days)
+        close = prices[benchmark]["close"].reindex(grid)
+        step = (close / close.shift(1) - 1).reindex(days).to_numpy()
+        own, assets = prints[prints["symbol"] == symbol], []
+        ends = (days + pd.Timedelta("23:59:59")).tz_localize("America/New_York")
+        by_day = dict(list(own.groupby("as_of_date")))
+        for before, end in zip(grid.to_series().shift(1).reindex(days), ends, strict=True):
+            part = by_day.get(before)
+            known = [] if part is None else part.loc[part["available_at"] <= end, "assets"].tolist()
+            assets.append(known[-1] if known and known[-1] > 0 else np.nan)
+        trade = np.array(assets) * leverage * (leverage - 1) * step
+        share = 100 * trade / pd.Series(volume, grid).reindex(days).to_numpy()
+        assert set(rows["leverage"]) == {leverage}
+        checked += agree(rows["aum_usd"], assets, f"{symbol} aum_usd")
+        checked += agree(rows["index_return_px"], step, f"{symbol} index_return_px")
+        checked += agree(rows["rebalance_usd"], trade, f"{symbol} rebalance_usd", 0.01)
+        checked += agree(rows["pct_of_index_fund_volume"], share, f"{symbol} share of volume", 1e-9)
+    return checked
 
 
 def check_leverage(con: duckdb.DuckDBPyConnection) -> int:
@@ -362,7 +414,46 @@ def check_leverage(con: duckdb.DuckDBPyConnection) -> int:
         }.items():
             # 252 logarithms to 1e-15 each
             checked += agree(rows[column], value, f"{symbol} {column}", 1e-11)
+        kinds = _closing_gaps(prices, grid, symbol, leverage, benchmark, steps)
+        unknown = rows["tracking_residual"].isna().to_numpy()
+        counts, reasons = [], []
+        for base, end, is_unknown in zip(bases, ends, unknown, strict=True):
+            found = [] if is_unknown else [kind for kind in kinds[base + 1 : end + 1] if kind]
+            counts.append(None if is_unknown else len(found))
+            names = set(found) - {"unknown"} or set(found)
+            reasons.append(None if not found else "index_and_fund_close" if len(names) > 1 else names.pop())
+        checked += same(rows["flagged_sessions"], counts, f"{symbol} flagged_sessions")
+        checked += same(rows["residual_reason"], reasons, f"{symbol} residual_reason")
     return checked
+
+
+def _closing_gaps(
+    prices: dict[str, pd.DataFrame],
+    grid: pd.DatetimeIndex,
+    symbol: str,
+    leverage: int,
+    benchmark: str,
+    steps: np.ndarray,
+) -> list[str | None]:
+    """By session of the grid, whether the fund's day left the index and whether its plain fund went with it."""
+    instruments = pd.read_csv(SEEDS / "instrument.csv")
+    plain = instruments[
+        (instruments["benchmark_symbol"] == benchmark)
+        & (instruments["leverage"] == 1)
+        & (instruments["instrument_type"] == "etf")
+    ]["symbol"].min()
+    total = daily_returns(prices, grid, "total_return_index")
+    gaps = (total[symbol].to_numpy() / leverage - steps).round(12)
+    beside = (total[plain].to_numpy() - steps).round(12)
+    kinds: list[str | None] = []
+    for gap, other in zip(gaps, beside, strict=True):
+        if np.isnan(gap) or abs(gap) <= CLOSING_GAP:
+            kinds.append(None)
+        elif np.isnan(other):
+            kinds.append("unknown")
+        else:
+            kinds.append("index_close" if 2 * other * np.sign(gap) >= abs(gap) else "fund_close")
+    return kinds
 
 
 def check_pair(con: duckdb.DuckDBPyConnection) -> int:

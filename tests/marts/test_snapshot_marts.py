@@ -73,6 +73,78 @@ def check_option_mart(con: duckdb.DuckDBPyConnection) -> int:
     return len(mart)
 
 
+def check_option_strikes(con: duckdb.DuckDBPyConnection) -> int:
+    """Every row of mart_option_strike against its chain, gamma by the slope of delta; the number of rows."""
+    quotes = con.execute("select * from main.fct_option_quote").df()
+    keys = ["underlying", "session_date", "expiry_date", "strike"]
+    mart = con.execute("select * from main.mart_option_strike").df().set_index(keys)
+    assert set(mart.index) == set(quotes.groupby(keys).groups)
+
+    def delta(spot: float, strike: float, vol: float, years: float) -> float:
+        z = (math.log(spot / strike) + vol**2 * years / 2) / (vol * math.sqrt(years))
+        return 0.5 * (1 + math.erf(z / math.sqrt(2)))
+
+    for key, listed in quotes.groupby(keys):
+        row, strike = mart.loc[key], key[3]
+        spot = listed["underlying_price"].iloc[0]
+        years = (key[2] - key[1]).days / 365
+        sides = dict(list(listed.groupby("side")))
+        interest = {side: int(part["open_interest"].sum()) for side, part in sides.items()}
+        for side, part in sides.items():
+            assert row[f"open_interest_{side}"] == interest[side]
+            # one contract a side and strike; NA where the vendor does not say
+            assert str(row[f"volume_{side}"]) == str(part["volume"].iloc[0])
+        for side in {"call", "put"} - set(sides):
+            assert pd.isna(row[f"open_interest_{side}"])
+        assert row["open_interest_date"] < key[1]
+        if years == 0:
+            assert row["null_reason"] == "expires_today"
+            continue
+        order = ("put", "call") if strike <= spot else ("call", "put")
+        believed = [
+            float(part["implied_vol"].iloc[0])
+            for part in (sides[side] for side in order if side in sides)
+            if part["bid"].iloc[0] > 0 and 0.01 <= part["implied_vol"].iloc[0] <= 5
+        ]
+        if not believed:
+            assert row["null_reason"] == "no_believable_volatility"
+            continue
+        # a hundredth of a cent on either side
+        step = 1e-4 * spot
+        slope = (delta(spot + step, strike, believed[0], years) - delta(spot - step, strike, believed[0], years)) / (
+            2 * step
+        )
+        assert row["implied_vol"] == believed[0]
+        assert row["gamma"] == pytest.approx(slope, rel=1e-4, abs=1e-8)
+        shares = 100 * sum(interest.values())
+        # for a move of 1 percent, hedged in dollars
+        assert row["gamma_usd_per_pct"] == pytest.approx(slope * shares * spot * spot / 100, rel=1e-4, abs=1)
+    return len(mart)
+
+
+def check_call_spread(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The debit and the breakeven of a call spread 45 to 90 days ahead, bought at the ask and sold at the bid."""
+    return con.execute(
+        """
+        select
+            low.expiry_date,
+            low.days_to_expiry,
+            low.strike as bought,
+            high.strike as sold,
+            low.ask - high.bid as debit_usd,
+            low.strike + low.ask - high.bid as breakeven_usd
+        from main.fct_option_quote as low
+        inner join main.fct_option_quote as high
+            using (underlying, session_date, expiry_date, side)
+        where
+            low.underlying = 'IWM' and side = 'call' and low.days_to_expiry between 45 and 90
+            and low.bid > 0 and high.bid > 0
+            and low.strike >= low.underlying_price and high.strike between low.strike * 1.03 and low.strike * 1.06
+        order by low.expiry_date, bought, sold
+        """
+    ).df()
+
+
 def check_valuation_gap(con: duckdb.DuckDBPyConnection) -> int:
     """Every row of mart_valuation_gap against prices and snapshots; the number of percentiles."""
     mart = con.execute("select * from main.mart_valuation_gap order by measure, as_of_date").df()
@@ -121,6 +193,19 @@ def check_catalysts(con: duckdb.DuckDBPyConnection, as_of: dt.date) -> pd.DataFr
 
 def test_option_marts_are_what_the_chains_say(con):
     assert check_option_mart(con) == 2
+
+
+def test_strikes_are_what_the_chains_say(con):
+    assert check_option_strikes(con) > 700
+
+
+def test_a_call_spread_of_45_to_90_days_can_be_priced(con):
+    spreads = check_call_spread(con)
+    assert len(spreads) > 20
+    assert spreads["days_to_expiry"].between(45, 90).all()
+    # it costs something, and less than it can pay
+    assert (spreads["debit_usd"] > 0).all()
+    assert (spreads["debit_usd"] < spreads["sold"] - spreads["bought"]).all()
 
 
 def test_valuation_gaps_are_what_prices_and_snapshots_say(con):

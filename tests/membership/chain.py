@@ -39,5 +39,5 @@ def sql(path: Path) -> str:
 def build(con: duckdb.DuckDBPyConnection, instead: Mapping[str, str] | None = None) -> None:
     """Make a table of each model of the chain, or of the query given instead of it; the inputs are there already."""
     for name in CHAIN:
-        query = (instead or {}).get(name) or sql(MEMBERSHIP / f"{name}.sql")
+        query = (instead or {}).get(name) or sql(next(MEMBERSHIP.rglob(f"{name}.sql")))
         con.execute(f"create or replace table {name} as {query}")

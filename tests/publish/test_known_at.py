@@ -13,6 +13,7 @@ from orchestration.publish.tables import Column, Table
 
 TABLES = """
 create table fct_corporate_action as select * from (values
+    ('TZA', date '2025-03-04', 'dividend', 1.0),
     ('TZA', date '2025-03-05', 'split', 0.1)
 ) as t (symbol, ex_date, action_type, value);
 create table fct_price_revision as select * from (values
@@ -44,23 +45,21 @@ create table fct_index_membership_revision as select * from (values
 create table dim_session as select * from (values
     (date '2025-03-03', 1), (date '2025-03-04', 2), (date '2025-03-05', 3)
 ) as t (session_date, session_index);
-create table fct_etf_shares as select * from (values
-    ('TZA', date '2025-03-03', timestamptz '2025-03-04 08:00:00-05', 5.0, 1000.0, 'as_reported', null::date,
-        timestamptz '2025-03-04 08:00:00-05'),
-    ('TZA', date '2025-03-04', timestamptz '2025-03-05 08:00:00-05', 6.0, 1100.0, 'as_reported', null,
-        timestamptz '2025-03-05 08:00:00-05'),
-    ('TZA', date '2025-03-04', timestamptz '2025-03-07 08:00:00-05', 6.0, 1200.0, 'as_reported', null,
-        timestamptz '2025-03-07 08:00:00-05'),
-    ('TZA', date '2025-03-05', timestamptz '2025-03-06 08:00:00-05', 66.0, 120.0, 'as_reported', null,
-        timestamptz '2025-03-06 08:00:00-05')
-) as t (symbol, as_of_date, known_at, nav_usd, shares_outstanding, share_basis, split_basis_date, available_at);
-create table mart_etf_flow as select
-    'TZA' as symbol, session_date as flow_date, 0.0 as shares_outstanding, 0.0 as nav_usd, 0.0 as aum_usd,
-    0.0 as flow_usd, 0.0 as flow_pct_aum, 0.0 as flow_5d_usd, 0.0 as flow_20d_usd, 0.0 as flow_65d_usd,
-    0.0 as flow_252d_usd, 0.0 as flow_65d_pct_aum, 1.5 as flow_65d_zscore, 0.5 as flow_65d_percentile,
-    0.5 as flow_65d_percentile_expanding, 0 as negative_run_65d, 0 as span_sessions,
-    timestamptz '2025-03-07 08:00:00-05' as available_at
-from dim_session;
+create table fct_etf_shares as select
+    *, null::double as aum_usd, 'direxion' as vendor, 'as_reported' as share_basis, null::date as split_basis_date,
+    known_at as available_at
+from (values
+    ('TZA', date '2025-03-03', timestamptz '2025-03-04 08:00:00-05', 5.0, 1000.0, null::timestamptz),
+    ('TZA', date '2025-03-04', timestamptz '2025-03-05 08:00:00-05', 6.0, 1100.0, null),
+    ('TZA', date '2025-03-04', timestamptz '2025-03-07 08:00:00-05', 6.0, 1200.0, null),
+    ('TZA', date '2025-03-05', timestamptz '2025-03-06 08:00:00-05', 66.0, 120.0, null),
+    ('ONE', date '2025-03-03', timestamptz '2025-03-04 08:00:00-05', 10.0, 1000.0, null),
+    ('ONE', date '2025-03-04', timestamptz '2025-03-05 08:00:00-05', 10.0, 2000.0, null),
+    ('ONE', date '2025-03-05', timestamptz '2025-03-06 08:00:00-05', 10.0, 1010.0, null),
+    ('HAND', date '2025-03-03', timestamptz '2025-03-04 08:00:00-05', 10.0, 1000.0, null),
+    ('HAND', date '2025-03-04', timestamptz '2025-03-05 08:00:00-05', 10.0, 1100.0, '2025-03-06 08:00:00-05'),
+    ('HAND', date '2025-03-05', timestamptz '2025-03-06 08:00:00-05', 10.0, 1020.0, null)
+) as t (symbol, as_of_date, known_at, nav_usd, shares_outstanding, misprint_known_at);
 """
 
 
@@ -99,6 +98,17 @@ def test_a_correction_counts_from_its_fetch(con: duckdb.DuckDBPyConnection) -> N
     assert [round(v, 6) for (v,) in total.fetchall()] == [100, 124, round(124 * 66 / 61, 6)]
 
 
+def test_an_action_belongs_to_the_first_bar_that_was_known(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("delete from fct_price_revision where session_date = date '2025-03-04' and day(known_at) = 4")
+    con.execute(
+        "update fct_price_daily set available_at = timestamptz '2025-03-06 18:00:00-05' where day(session_date) = 4"
+    )
+    sql = "select day(session_date), round(dividend_usd, 6), split_ratio from price_known_at(?) order by all"
+    # the bar of the ex-date came late: until then the dividend is that of the next one
+    assert con.execute(sql, ["2025-03-05 20:00:00-05"]).fetchall() == [(3, 0, 1), (5, 1, 0.1)]
+    assert con.execute(sql, ["2025-03-06 20:00:00-05"]).fetchall() == [(3, 0, 1), (4, 1, 1), (5, 0, 0.1)]
+
+
 def test_a_bar_stored_on_a_later_basis_is_carried_back(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("delete from fct_price_revision where known_at < timestamptz '2025-03-06 00:00:00-05'")
     # the only fetch is after the split; on the evening before it the bar stood at a tenth
@@ -120,12 +130,24 @@ def test_membership_is_the_slice_of_the_moment(con: duckdb.DuckDBPyConnection) -
     assert after == [("2025-01-31",)]
 
 
+def flows(con: duckdb.DuckDBPyConnection, moment: str, symbol: str) -> list[tuple[object, ...]]:
+    sql = "select day(flow_date), flow_usd, span_sessions from flow_known_at(?) where symbol = ? order by all"
+    return con.execute(sql, [moment, symbol]).fetchall()
+
+
 def test_a_flow_uses_the_share_counts_of_the_moment(con: duckdb.DuckDBPyConnection) -> None:
-    sql = "select day(flow_date), flow_usd, flow_65d_zscore from flow_known_at(?) order by all"
-    assert con.execute(sql, ["2025-03-06 20:00:00-05"]).fetchall() == [
-        (3, None, None),
-        (4, 600.0, None),
-        # 120 new shares against 1100 old ones at ten to one
-        (5, 660.0, None),
-    ]
-    assert con.execute(sql, ["2025-03-07 20:00:00-05"]).fetchall() == [(3, None, 1.5), (4, 1200.0, 1.5), (5, 0.0, 1.5)]
+    assert flows(con, "2025-03-04 07:59:59-05", "TZA") == []
+    # 120 new shares against 1100 old ones at ten to one
+    assert flows(con, "2025-03-06 20:00:00-05", "TZA") == [(3, None, None), (4, 600.0, 1), (5, 660.0, 1)]
+    assert flows(con, "2025-03-07 20:00:00-05", "TZA") == [(3, None, None), (4, 1200.0, 1), (5, 0.0, 1)]
+
+
+def test_a_misprint_has_a_flow_until_it_goes_back(con: duckdb.DuckDBPyConnection) -> None:
+    assert flows(con, "2025-03-05 12:00:00-05", "ONE") == [(3, None, None), (4, 10000.0, 1)]
+    assert flows(con, "2025-03-06 07:59:59-05", "ONE") == [(3, None, None), (4, 10000.0, 1)]
+    assert flows(con, "2025-03-06 08:00:00-05", "ONE") == [(3, None, None), (5, 100.0, 2)]
+
+
+def test_a_reviewed_misprint_has_a_flow_until_it_can_be_told(con: duckdb.DuckDBPyConnection) -> None:
+    assert flows(con, "2025-03-05 12:00:00-05", "HAND") == [(3, None, None), (4, 1000.0, 1)]
+    assert flows(con, "2025-03-06 08:00:00-05", "HAND") == [(3, None, None), (5, 200.0, 2)]

@@ -62,13 +62,43 @@ def test_companies_bought_in_the_window_are_no_deletions(con):
     for ticker in ("SWTX", "BPMC", "VERV", "TGI", "ESGR", "EVRI", "CHX", "FARO"):
         assert kinds[ticker] == "DELETE_ACQUIRED_OR_DELISTED", ticker
     for ticker in ("INSM", "RKLB", "SFM", "CRS", "RVMD", "ASTS", "GPRO", "CHGG"):
-        assert kinds[ticker] == "DELETE", ticker
+        # where it went no stored file says
+        assert kinds[ticker] == "DELETE_DESTINATION_UNKNOWN", ticker
+
+
+def test_no_file_of_another_fund_says_where_june_2025_came_from_and_went(con):
+    rows = con.execute(
+        "select ticker, change_type, confidence, missing_evidence from mart_reconstitution_change "
+        "where index_code = 'R2000' and event_id = 'RUSSELL-2025-06'"
+    ).fetchall()
+    types = Counter(kind for _, kind, *_ in rows)
+    assert types.keys() == {"ADD_ORIGIN_UNKNOWN", "DELETE_DESTINATION_UNKNOWN", "DELETE_ACQUIRED_OR_DELISTED"}
+    assert {confidence for *_, confidence, _ in rows} == {"MEDIUM", "LOW"}
+    found = {ticker: (kind, missing) for ticker, kind, _, missing in rows}
+    for ticker in ("AAP", "PII", "CPRI"):
+        assert found[ticker] == ("ADD_ORIGIN_UNKNOWN", "R1000 before, RMICRO before")
+    for ticker in ("SFM", "RKLB", "AIT"):
+        assert found[ticker] == ("DELETE_DESTINATION_UNKNOWN", "R1000 after, RMICRO after")
+
+
+def test_the_summaries_say_how_far_their_files_stand_and_what_they_cannot_know(con):
+    rows = con.execute(
+        "select event_id, before_gap_sessions, after_gap_sessions, confidence, migrations_up, migrations_down, "
+        "migrations_up_to_r1000, migrations_down_from_r1000, additions_of_unknown_origin - additions, null_reason "
+        "from mart_reconstitution_summary where index_code = 'R2000' order by event_id"
+    ).fetchall()
+    assert [row[:-1] for row in rows] == [
+        ("RUSSELL-2025-06", 1, 1, "MEDIUM", None, None, None, None, 0),
+        ("RUSSELL-2026-06", 36, 14, "LOW", None, None, 41, None, 0),
+    ]
+    assert rows[0][-1].count("no near R1000 file") == 2
+    assert "acquired_or_delisted: files 50 sessions apart" in rows[1][-1]
 
 
 def test_deletions_are_dated_to_the_event_with_the_last_file_beside(con):
     rows = con.execute(
         "select ticker, change_date, last_seen_before, weight_before_pct from mart_reconstitution_change "
-        "where index_code = 'R2000' and event_id = 'RUSSELL-2025-06' and change_type = 'DELETE'"
+        "where index_code = 'R2000' and event_id = 'RUSSELL-2025-06' and change_type = 'DELETE_DESTINATION_UNKNOWN'"
     ).fetchall()
     assert {day for _, day, *_ in rows} == {MONDAY}
     seen = {ticker: last for ticker, _, last, _ in rows}

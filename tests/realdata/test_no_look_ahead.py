@@ -129,6 +129,7 @@ RULES = {
     ),
     "mart_risk": Rule(BY_SESSION),
     "mart_leverage": Rule(BY_SESSION),
+    "mart_leverage_rebalance": Rule(BY_SESSION),
     "mart_pair": Rule(BY_SESSION),
     "mart_macro_daily": Rule(BY_SESSION),
     "mart_curve_daily": Rule(BY_SESSION),
@@ -154,6 +155,7 @@ RULES = {
         "brought is known at the end of the horizon",
     ),
     "mart_option_daily": Rule(BY_SESSION),
+    "mart_option_strike": Rule(BY_SESSION),
     "mart_valuation_gap": Rule("as_of_date <= date '{day}'"),
     "mart_sector_weight": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
     "mart_breadth": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
@@ -197,7 +199,7 @@ def test_every_published_mart_has_a_rule(walk):
 
 
 # marts of what the replay does not serve
-EMPTY = frozenset({"mart_option_daily"})
+EMPTY = frozenset({"mart_option_daily", "mart_option_strike"})
 
 
 def symbols(columns: list[str]) -> list[str]:
@@ -293,6 +295,7 @@ def assert_rebased(con, rule: Rule, primary_key: list[str], columns: list[str], 
     [
         ("price_known_at", "fct_price_daily", "total_return_index"),
         ("macro_known_at", "fct_macro_observation", ""),
+        ("flow_known_at", "mart_etf_flow", ""),
         ("membership_known_at", "fct_index_membership", ""),
     ],
 )

@@ -174,3 +174,55 @@ def test_a_later_split_moves_levels_and_nothing_else(directory, replay):
     for column in ("beta", "correlation", "realised_vol_pct"):
         assert ((old[column] - new[column]).abs().dropna() < 1e-10).all(), column
         assert (old[column].isna() == new[column].isna()).all(), column
+
+
+def test_the_sensitivity_to_the_10_year_of_october_2023_is_mostly_noise(walk):
+    by_window = {
+        window: row(walk, "mart_risk", symbol="IWM", benchmark_symbol="SPY", session_date="2023-10-05",
+                    window_sessions=str(window))
+        for window in (63, 252)
+    }  # fmt: skip
+    short, long = by_window[63], by_window[252]
+    assert short["rate_observations"] == 63
+    assert [round(short[name], 2) for name in ("beta_to_ust10_bp", "beta_to_ust10_t", "beta_to_ust10_r2")] == [
+        *(-2.45, -2.29, 0.08)
+    ]
+    assert short["beta_to_ust10_se"] == pytest.approx(short["beta_to_ust10_bp"] / short["beta_to_ust10_t"])
+    # over a year the sign turns, and neither is told from 0
+    assert [round(long[name], 2) for name in ("beta_to_ust10_bp", "beta_to_ust10_t", "beta_to_ust10_r2")] == [
+        *(0.22, 0.39, 0.0)
+    ]
+
+
+def test_the_residuals_of_march_2020_are_the_close_of_the_index_not_of_the_funds(walk):
+    days = walk.sql(
+        "select session_date, max(tracking_residual) filter (symbol = 'TNA') as tna, "
+        "max(tracking_residual) filter (symbol = 'TZA') as tza, "
+        "bool_and(residual_reason = 'index_close') as flagged "
+        "from mart_leverage where window_code = '1d' and symbol in ('TNA', 'TZA') "
+        "and session_date between '2020-03-17' and '2020-03-20' group by session_date order by session_date"
+    )
+    assert days["flagged"].all()
+    # opposite funds, opposite errors
+    assert (np.sign(days["tna"]) == -np.sign(days["tza"])).all()
+    assert days[["tna", "tza"]].abs().max().max() == pytest.approx(0.132, abs=0.001)
+    # the value of IWM went with the index, its last trade with the leveraged funds
+    worth = walk.sql(
+        "select nav_usd from fct_etf_shares where symbol = 'IWM' and as_of_date in ('2020-03-17', '2020-03-18') "
+        "order by as_of_date"
+    )["nav_usd"]
+    index, price = (
+        row(walk, "mart_return", symbol=symbol, session_date="2020-03-18", window_code="1d")["return_px"]
+        for symbol in ("^RUT", "IWM")
+    )
+    assert worth[1] / worth[0] - 1 == pytest.approx(index, abs=0.0005)
+    assert price - index == pytest.approx(0.0267, abs=0.0001)
+
+
+def test_no_residual_of_a_day_beyond_the_limit_is_left_without_a_reason(walk):
+    rows = walk.sql(
+        "select count(*) filter (residual_reason is null) as silent, count(*) as flagged "
+        "from mart_leverage where window_code = '1d' and abs(tracking_residual) > 0.0051 * abs(leverage)"
+    ).iloc[0]
+    assert rows["silent"] == 0
+    assert rows["flagged"] > 300

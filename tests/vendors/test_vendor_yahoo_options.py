@@ -15,7 +15,7 @@ from orchestration.vendors.yahoo import Yahoo
 D = dt.date
 SESSION = D(2026, 11, 20)
 CLOSE = int(dt.datetime(2026, 11, 20, 21, 0, tzinfo=dt.UTC).timestamp())
-NEAR, FAR, BEYOND = D(2026, 11, 20), D(2027, 1, 29), D(2027, 1, 30)
+NEAR, FAR, BEYOND = D(2026, 11, 20), D(2027, 2, 18), D(2027, 2, 19)
 PATH = "/v7/finance/options/IWM"
 
 
@@ -75,7 +75,7 @@ def ask(yahoo: Yahoo) -> Any:
     return yahoo.option_chain("IWM", SESSION)
 
 
-def test_a_chain_holds_every_expiry_up_to_seventy_days_ahead(vendor, yahoo):
+def test_a_chain_holds_every_expiry_up_to_ninety_days_ahead(vendor, yahoo):
     serve(vendor)
     answer = ask(yahoo)
     assert (answer.outcome, answer.rejected) == ("ok", ())

@@ -61,7 +61,8 @@ shares as (
         nav_usd,
         shares_outstanding,
         aum_usd,
-        known_at
+        known_at,
+        misprint_known_at is not null as is_misprint
     from {{ ref('fct_etf_shares') }}
     qualify row_number() over (partition by symbol, as_of_date order by known_at desc) = 1
 ),
@@ -81,6 +82,7 @@ overridden as (
         on
             shares.symbol = overrides.symbol
             and shares.as_of_date = overrides.as_of_date
+    where shares.is_misprint
 ),
 
 -- Rows on sessions with both numbers that the flow mart refused without an override: they went back within two sessions
@@ -101,13 +103,9 @@ refused as (
         on
             shares.symbol = flows.symbol
             and shares.as_of_date = flows.flow_date
-    left join {{ ref('sponsor_print_override') }} as overrides
-        on
-            shares.symbol = overrides.symbol
-            and shares.as_of_date = overrides.as_of_date
     where
         flows.symbol is null
-        and overrides.symbol is null
+        and not shares.is_misprint
         and shares.nav_usd > 0
         and shares.shares_outstanding > 0
 ),

@@ -34,7 +34,8 @@ observations as (
     select
         series_id as key,
         observation_date as session_date,
-        max_by(value, (realtime_start, available_at)) as value
+        -- with nulls: a value taken back is none
+        arg_max_null(value, (realtime_start, available_at)) as value
     from {{ ref('fct_macro_observation') }}
     group by series_id, observation_date
 ),

@@ -1,3 +1,5 @@
+-- This text is also the macro flow_known_at, there over the rows of fct_etf_shares that were available at its moment. So
+-- it reads published tables only, and a print is judged by the later ones that were known by then.
 with newest as (
     select
         symbol,
@@ -9,6 +11,7 @@ with newest as (
         case when vendor = 'proshares' then aum_usd / nullif(nav_usd, 0) else shares_outstanding end
             as shares_outstanding,
         aum_usd as printed_aum_usd,
+        misprint_known_at,
         -- the day up to which splits are in the numbers
         case
             when share_basis = 'restated' then coalesce(split_basis_date, as_of_date)
@@ -17,6 +20,25 @@ with newest as (
         available_at
     from {{ ref('fct_etf_shares') }}
     qualify row_number() over (partition by symbol, as_of_date order by known_at desc) = 1
+),
+
+-- A value whose split basis lies in [basis_from, basis_to) has to be carried over every later split.
+splits as (
+    select
+        symbol,
+        lag(ex_date, 1, date '0001-01-01') over (partition by symbol order by ex_date asc) as basis_from,
+        ex_date as basis_to,
+        exp(
+            cast(
+                sum(cast(ln(value) as decimal(28, 18))) over (
+                    partition by symbol
+                    order by ex_date desc
+                    rows between unbounded preceding and current row
+                ) as double
+            )
+        ) as new_shares_per_old
+    from {{ ref('fct_corporate_action') }}
+    where action_type = 'split'
 ),
 
 days as (
@@ -29,24 +51,20 @@ days as (
         newest.shares_outstanding,
         newest.shares_outstanding * newest.nav_usd as aum_usd,
         newest.printed_aum_usd,
-        coalesce(basis.new_shares_per_old, 1.0) as new_shares_per_old,
+        coalesce(splits.new_shares_per_old, 1.0) as new_shares_per_old,
         newest.available_at
     from newest
     -- sponsors print some days on which no share could be created
     inner join {{ ref('dim_session') }} as sessions on newest.as_of_date = sessions.session_date
-    left join {{ ref('int_split_basis') }} as basis
+    left join splits
         on
-            newest.symbol = basis.symbol
-            and newest.basis_date >= basis.basis_from
-            and newest.basis_date < basis.basis_to
-    left join {{ ref('sponsor_print_override') }} as overrides
-        on
-            newest.symbol = overrides.symbol
-            and newest.as_of_date = overrides.as_of_date
+            newest.symbol = splits.symbol
+            and newest.basis_date >= splits.basis_from
+            and newest.basis_date < splits.basis_to
     where
         newest.nav_usd > 0
         and newest.shares_outstanding > 0
-        and overrides.symbol is null
+        and newest.misprint_known_at is null
 ),
 
 -- Shares on the newest split basis, and those of the days around.

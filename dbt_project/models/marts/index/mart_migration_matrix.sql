@@ -1,41 +1,32 @@
 with events as (
     select
-        event_id,
-        event_date,
-        first_session
-    from {{ ref('fct_market_event') }}
+        events.event_id,
+        events.first_session,
+        sessions.previous_session
+    from {{ ref('fct_market_event') }} as events
+    inner join {{ ref('dim_session') }} as sessions on events.event_date = sessions.session_date
     where
-        event_type = 'RUSSELL_RECONSTITUTION'
-        and event_date <= {{ as_of_session() }}
+        events.event_type = 'RUSSELL_RECONSTITUTION'
+        and events.event_date <= {{ as_of_session() }}
 ),
 
-files as (
-    select
-        index_code,
-        fund,
-        as_of_date
-    from {{ ref('int_holding_file_usable') }}
-    where
-        is_usable
-        and index_code in ('R1000', 'R2000', 'RMICRO')
-),
-
--- 60 days reach from the Friday back to the day that ranks the companies
 brackets as (
     select
         events.event_id,
-        files.index_code,
-        files.fund,
-        case files.index_code when 'R1000' then 1 when 'R2000' then 2 else 3 end as tier_no,
-        max(files.as_of_date) filter (
-            files.as_of_date < events.event_date and files.as_of_date >= events.event_date - 60
-        ) as before_date,
-        min(files.as_of_date) filter (
-            files.as_of_date >= events.first_session and files.as_of_date <= events.first_session + 60
-        ) as after_date
+        old_files.index_code,
+        old_files.fund,
+        case old_files.index_code when 'R1000' then 1 when 'R2000' then 2 else 3 end as tier_no,
+        case when old_files.is_near_before then old_files.before_date end as before_date,
+        case when old_files.is_near_before then old_files.before_gap_sessions end as before_gap_sessions,
+        case when new_files.is_near_after then new_files.after_date end as after_date,
+        case when new_files.is_near_after then new_files.after_gap_sessions end as after_gap_sessions
     from events
-    cross join files
-    group by events.event_id, files.index_code, files.fund
+    inner join {{ ref('int_reconstitution_evidence') }} as old_files on events.previous_session = old_files.session_date
+    inner join {{ ref('int_reconstitution_evidence') }} as new_files
+        on
+            events.first_session = new_files.session_date
+            and old_files.index_code = new_files.index_code
+    where old_files.index_code in ('R1000', 'R2000', 'RMICRO')
 ),
 
 -- A security that no file shows is in no tier only where all three funds show theirs.
@@ -43,7 +34,8 @@ coverage as (
     select
         event_id,
         count(before_date) = 3 as is_complete_before,
-        count(after_date) = 3 as is_complete_after
+        count(after_date) = 3 as is_complete_after,
+        max(greatest(before_gap_sessions, after_gap_sessions)) as gap_sessions
     from brackets
     group by event_id
     having
@@ -101,7 +93,8 @@ known as (
         coalesce(placed.tier_before, 4) as tier_before,
         coalesce(placed.tier_after, 4) as tier_after,
         coalesce(placed.fund_before, placed.fund_after) as fund,
-        coalesce(placed.date_before, placed.date_after) as as_of_date
+        coalesce(placed.date_before, placed.date_after) as as_of_date,
+        coverage.gap_sessions
     from placed
     inner join coverage on placed.event_id = coverage.event_id
     where
@@ -115,6 +108,7 @@ weighed as (
         known.security_id,
         known.tier_before,
         known.tier_after,
+        known.gap_sessions,
         sum(cast(holdings.weight_pct as decimal(18, 6))) as weight_pct
     from known
     left join {{ ref('fct_holding') }} as holdings
@@ -122,7 +116,7 @@ weighed as (
             known.security_id = holdings.security_id
             and known.fund = holdings.fund
             and known.as_of_date = holdings.as_of_date
-    group by known.event_id, known.security_id, known.tier_before, known.tier_after
+    group by known.event_id, known.security_id, known.tier_before, known.tier_after, known.gap_sessions
 )
 
 select
@@ -130,6 +124,11 @@ select
     case tier_before when 1 then 'R1000' when 2 then 'R2000' when 3 then 'MICRO' else 'NONE' end as tier_before,
     case tier_after when 1 then 'R1000' when 2 then 'R2000' when 3 then 'MICRO' else 'NONE' end as tier_after,
     cast(count(*) as integer) as names,
-    cast(sum(weight_pct) as double) as weight_pct
+    cast(sum(weight_pct) as double) as weight_pct,
+    case
+        -- the Microcap fund holds a sample: that no file shows a name does not prove that it is in no tier
+        when greatest(tier_before, tier_after) = 4 and gap_sessions <= {{ membership_rule('high_confidence_gap_sessions') }} then 'MEDIUM'
+        else {{ gap_confidence('gap_sessions') }}
+    end as confidence
 from weighed
-group by event_id, tier_before, tier_after
+group by event_id, tier_before, tier_after, gap_sessions

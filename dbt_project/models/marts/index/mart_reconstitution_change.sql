@@ -3,6 +3,7 @@ with events as (
         events.event_id,
         events.event_date,
         events.first_session,
+        sessions.previous_session,
         sessions.session_index
     from {{ ref('fct_market_event') }} as events
     inner join {{ ref('dim_session') }} as sessions on events.event_date = sessions.session_date
@@ -74,7 +75,7 @@ located as (
         case boundaries.direction when 'addition' then shown.gap_before else shown.gap_after end as gap_sessions,
         boundaries.direction = 'deletion' and shown.files_from_end = 2 as is_unconfirmed,
         events.event_id,
-        events.event_date
+        events.previous_session
     from boundaries
     inner join files as shown
         on
@@ -96,7 +97,7 @@ located as (
 placed as (
     select
         *,
-        case when basis = 'reconstitution' then event_date - 1 else before_date end as old_book,
+        case when basis = 'reconstitution' then previous_session else before_date end as old_book,
         case when basis = 'reconstitution' then change_date else after_date end as new_book
     from located
 ),
@@ -120,42 +121,6 @@ crowded as (
     having count(*) > 1
 ),
 
--- For each boundary and each other index: the last file of the old book and the first of the new one, if near. 40 days
--- hold 25 sessions and holidays.
-book_dates as (
-    select distinct
-        index_code,
-        change_date,
-        basis = 'reconstitution' as is_event,
-        old_book,
-        new_book
-    from placed
-),
-
-brackets as (
-    select
-        book_dates.index_code,
-        book_dates.change_date,
-        book_dates.is_event,
-        book_dates.old_book,
-        book_dates.new_book,
-        files.index_code as other_index,
-        max(files.as_of_date) filter (
-            files.as_of_date between book_dates.old_book - 40 and book_dates.old_book
-        ) as before_date,
-        min(files.as_of_date) filter (
-            files.as_of_date between book_dates.new_book and book_dates.new_book + 40
-        ) as after_date
-    from book_dates
-    inner join files
-        on
-            book_dates.index_code <> files.index_code
-            and files.as_of_date between book_dates.old_book - 40 and book_dates.new_book + 40
-    group by
-        book_dates.index_code, book_dates.change_date, book_dates.is_event,
-        book_dates.old_book, book_dates.new_book, files.index_code
-),
-
 stays as (
     select
         index_code,
@@ -167,50 +132,148 @@ stays as (
     from {{ ref('fct_index_membership') }}
 ),
 
--- Membership, not holdings, says where a security was and went: funds hold for weeks what their index deleted.
-elsewhere as (
+-- For each boundary and each index, its own included: the last file of the old book and the first of the new one.
+bracketed as (
     select
         placed.index_code,
         placed.security_id,
         placed.change_date,
         placed.direction,
-        bool_or(brackets.other_index = 'R1000' and before_stay.security_id is not null) as was_in_r1000,
-        bool_or(brackets.other_index = 'R2000' and before_stay.security_id is not null) as was_in_r2000,
-        bool_or(brackets.other_index = 'RMICRO' and before_stay.security_id is not null) as was_in_micro,
-        bool_or(brackets.other_index = 'R1000' and after_stay.security_id is not null) as is_in_r1000,
-        bool_or(brackets.other_index = 'R2000' and after_stay.security_id is not null) as is_in_r2000,
-        bool_or(brackets.other_index = 'RMICRO' and after_stay.security_id is not null) as is_in_micro,
-        bool_or(after_stay.security_id is not null) as is_anywhere
+        placed.first_seen_after,
+        old_files.index_code as other_index,
+        old_files.fund,
+        old_files.before_date,
+        old_files.before_gap_sessions,
+        old_files.is_near_before,
+        new_files.after_date,
+        new_files.after_gap_sessions,
+        new_files.is_near_after
     from placed
-    inner join brackets
+    inner join {{ ref('int_reconstitution_evidence') }} as old_files on placed.old_book = old_files.session_date
+    inner join {{ ref('int_reconstitution_evidence') }} as new_files
         on
-            placed.index_code = brackets.index_code
-            and placed.change_date = brackets.change_date
-            and (placed.basis = 'reconstitution') = brackets.is_event
-            and placed.old_book = brackets.old_book
-            and placed.new_book = brackets.new_book
-    left join stays as before_stay
-        on
-            placed.security_id = before_stay.security_id
-            and brackets.other_index = before_stay.index_code
-            and brackets.before_date >= before_stay.valid_from
-            and brackets.before_date < before_stay.valid_to
-            and brackets.before_date <= before_stay.last_seen
-    left join stays as after_stay
-        on
-            placed.security_id = after_stay.security_id
-            and brackets.other_index = after_stay.index_code
-            and brackets.after_date >= after_stay.valid_from
-            and brackets.after_date < after_stay.valid_to
-            and brackets.after_date <= after_stay.last_seen
-    group by placed.index_code, placed.security_id, placed.change_date, placed.direction
+            placed.new_book = new_files.session_date
+            and old_files.index_code = new_files.index_code
 ),
 
-classified as (
+-- Membership, not holdings, says where a security was and went: funds hold for weeks what their index deleted.
+elsewhere as (
+    select
+        bracketed.index_code,
+        bracketed.security_id,
+        bracketed.change_date,
+        bracketed.direction,
+        bool_or(bracketed.other_index = 'R1000' and before_stay.security_id is not null) as was_in_r1000,
+        bool_or(bracketed.other_index = 'R2000' and before_stay.security_id is not null) as was_in_r2000,
+        bool_or(bracketed.other_index = 'RMICRO' and before_stay.security_id is not null) as was_in_micro,
+        bool_or(bracketed.other_index = 'R1000' and after_stay.security_id is not null) as is_in_r1000,
+        bool_or(bracketed.other_index = 'R2000' and after_stay.security_id is not null) as is_in_r2000,
+        bool_or(bracketed.other_index = 'RMICRO' and after_stay.security_id is not null) as is_in_micro,
+        bool_or(after_stay.security_id is not null) as is_anywhere,
+        bool_or(bracketed.is_near_after) as is_looked_for
+    from bracketed
+    left join stays as before_stay
+        on
+            bracketed.security_id = before_stay.security_id
+            and bracketed.other_index = before_stay.index_code
+            and bracketed.is_near_before
+            and bracketed.before_date >= before_stay.valid_from
+            and bracketed.before_date < before_stay.valid_to
+            and bracketed.before_date <= before_stay.last_seen
+    left join stays as after_stay
+        on
+            bracketed.security_id = after_stay.security_id
+            and bracketed.other_index = after_stay.index_code
+            and bracketed.is_near_after
+            and bracketed.after_date >= after_stay.valid_from
+            and bracketed.after_date < after_stay.valid_to
+            and bracketed.after_date <= after_stay.last_seen
+    where bracketed.index_code <> bracketed.other_index
+    group by bracketed.index_code, bracketed.security_id, bracketed.change_date, bracketed.direction
+),
+
+-- The files that would show each migration this boundary may be. Between two reconstitutions rank moves nobody.
+needed as (
+    select
+        placed.index_code,
+        placed.security_id,
+        placed.change_date,
+        placed.direction,
+        needs.change_type,
+        needs.other_index,
+        needs.needs_before and not coalesce(bracketed.is_near_before, false) as lacks_before,
+        needs.needs_after and not coalesce(bracketed.is_near_after, false) as lacks_after,
+        greatest(
+            case when needs.needs_before then bracketed.before_gap_sessions else 0 end,
+            case when needs.needs_after then bracketed.after_gap_sessions else 0 end
+        ) as gap_sessions
+    from placed
+    inner join {{ ref('migration_evidence') }} as needs
+        on
+            placed.index_code = needs.index_code
+            and placed.direction = needs.direction
+    left join bracketed
+        on
+            placed.index_code = bracketed.index_code
+            and placed.security_id = bracketed.security_id
+            and placed.change_date = bracketed.change_date
+            and placed.direction = bracketed.direction
+            and needs.other_index = bracketed.other_index
+    left join crowded
+        on
+            placed.index_code = crowded.index_code
+            and placed.security_id = crowded.security_id
+            and placed.change_date = crowded.change_date
+    where
+        not needs.only_at_reconstitution
+        or placed.basis = 'reconstitution'
+        or crowded.events_in_gap is not null
+),
+
+evidence as (
+    select
+        index_code,
+        security_id,
+        change_date,
+        direction,
+        string_agg(
+            other_index || ' '
+            || case
+                when lacks_before and lacks_after then 'before and after'
+                when lacks_before then 'before'
+                else 'after'
+            end,
+            ', ' order by other_index
+        ) filter (lacks_before or lacks_after) as missing_evidence,
+        max(gap_sessions) as gap_sessions,
+        max(gap_sessions) filter (change_type like '%R1000') as r1000_gap_sessions,
+        max(gap_sessions) filter (change_type like '%MICRO') as micro_gap_sessions,
+        bool_or(other_index in ({{ quoted(var('sampled_indices')) }})) as rests_on_a_sample
+    from needed
+    group by index_code, security_id, change_date, direction
+),
+
+migrated as (
     select
         placed.*,
         securities.sector,
+        securities.first_seen as security_first_seen,
+        crowded.events_in_gap is not null as is_crowded,
         coalesce(elsewhere.is_anywhere, false) as is_anywhere,
+        case
+            -- a committee moves companies at any time
+            when
+                placed.index_code not in ('R1000', 'R2000', 'R3000', 'RMICRO')
+                and placed.direction = 'deletion'
+                and not coalesce(elsewhere.is_looked_for, false)
+                then 'any other index after'
+            else evidence.missing_evidence
+        end as missing_evidence,
+        evidence.gap_sessions as evidence_gap_sessions,
+        evidence.r1000_gap_sessions,
+        evidence.micro_gap_sessions,
+        coalesce(evidence.rests_on_a_sample, false) as rests_on_a_sample,
+        placed.index_code in ({{ quoted(var('sampled_indices')) }}) as is_of_a_sample,
         case
             when placed.direction = 'addition' and placed.index_code = 'R2000'
                 then
@@ -223,7 +286,8 @@ classified as (
             -- the small end of the Russell 2000 is in the Microcap index too: only a name that left is a migration
             when
                 placed.direction = 'addition' and placed.index_code = 'RMICRO' and placed.basis = 'reconstitution'
-                and elsewhere.was_in_r2000 and not coalesce(elsewhere.is_in_r2000, false)
+                and evidence.missing_evidence is null
+                and elsewhere.was_in_r2000 and not elsewhere.is_in_r2000
                 then 'MIGRATE_DOWN_TO_MICRO'
             when placed.direction = 'deletion' and placed.index_code = 'R2000'
                 then
@@ -235,23 +299,10 @@ classified as (
                 then 'MIGRATE_DOWN_FROM_R1000'
             when
                 placed.direction = 'deletion' and placed.index_code = 'RMICRO' and placed.basis = 'reconstitution'
-                and elsewhere.is_in_r2000 and not coalesce(elsewhere.was_in_r2000, false)
+                and evidence.missing_evidence is null
+                and elsewhere.is_in_r2000 and not elsewhere.was_in_r2000
                 then 'MIGRATE_UP_FROM_MICRO'
-        end as migration,
-        case
-            when placed.basis = 'reconstitution' then if(placed.direction = 'addition', 'ADD_NEW', 'DELETE')
-            when placed.direction = 'addition'
-                then
-                    case
-                        when placed.basis = 'spin_off' then 'ADD_SPINOFF'
-                        when placed.basis = 'fast_entry' then 'ADD_FAST_ENTRY'
-                        -- shown by any fund before, so no recent listing
-                        when placed.basis = 'ipo_review' and securities.first_seen > placed.before_date then 'ADD_IPO'
-                        else 'ADD_NEW'
-                    end
-            when crowded.events_in_gap is not null or elsewhere.is_anywhere then 'DELETE'
-            else 'DELETE_ACQUIRED_OR_DELISTED'
-        end as kind
+        end as migration
     from placed
     inner join {{ ref('dim_security') }} as securities on placed.security_id = securities.security_id
     left join elsewhere
@@ -260,6 +311,12 @@ classified as (
             and placed.security_id = elsewhere.security_id
             and placed.change_date = elsewhere.change_date
             and placed.direction = elsewhere.direction
+    left join evidence
+        on
+            placed.index_code = evidence.index_code
+            and placed.security_id = evidence.security_id
+            and placed.change_date = evidence.change_date
+            and placed.direction = evidence.direction
     left join crowded
         on
             placed.index_code = crowded.index_code
@@ -267,44 +324,84 @@ classified as (
             and placed.change_date = crowded.change_date
 ),
 
--- The last file of the old book and the first of the new one in the fund itself, for the weights.
-own_books as (
+-- Between distant files on both sides of a reconstitution a company may have been bought as well as deleted.
+classified as (
     select
-        book_dates.index_code,
-        book_dates.change_date,
-        book_dates.is_event,
-        book_dates.old_book,
-        book_dates.new_book,
-        files.fund,
-        max(files.as_of_date) filter (files.as_of_date <= book_dates.old_book) as before_date,
-        min(files.as_of_date) filter (files.as_of_date >= book_dates.new_book) as after_date
-    from book_dates
-    inner join files on book_dates.index_code = files.index_code
-    group by
-        book_dates.index_code, book_dates.change_date, book_dates.is_event,
-        book_dates.old_book, book_dates.new_book, files.fund
+        *,
+        case
+            when migration is not null then migration
+            when direction = 'addition'
+                then
+                    case
+                        when basis = 'spin_off' then 'ADD_SPINOFF'
+                        when basis = 'fast_entry' then 'ADD_FAST_ENTRY'
+                        -- shown by any fund before, so no recent listing
+                        when basis = 'ipo_review' and security_first_seen > before_date then 'ADD_IPO'
+                        when missing_evidence is not null then 'ADD_ORIGIN_UNKNOWN'
+                        else 'ADD_NEW'
+                    end
+            when basis = 'ceased' and not is_anywhere then 'DELETE_ACQUIRED_OR_DELISTED'
+            when basis = 'reconstitution' or is_crowded or is_anywhere
+                then
+                    case
+                        when missing_evidence is not null then 'DELETE_DESTINATION_UNKNOWN'
+                        when
+                            not is_anywhere
+                            and last_seen_before < change_date
+                            and gap_sessions > {{ membership_rule('medium_confidence_gap_sessions') }}
+                            then 'DELETE_DESTINATION_UNKNOWN'
+                        else 'DELETE'
+                    end
+            when missing_evidence = 'any other index after' then 'DELETE_DESTINATION_UNKNOWN'
+            else 'DELETE_ACQUIRED_OR_DELISTED'
+        end as change_type
+    from migrated
+),
+
+-- What a row says rests on the files of its own fund and, for its type, on those of the other.
+typed as (
+    select
+        *,
+        case
+            when change_type like '%_UNKNOWN' or change_type = 'DELETE_ACQUIRED_OR_DELISTED' then 0
+            when index_code = 'R2000' and migration like '%MICRO' then micro_gap_sessions
+            when index_code = 'R2000' and migration is not null then r1000_gap_sessions
+            else evidence_gap_sessions
+        end as type_gap_sessions
+    from classified
+),
+
+graded as (
+    select
+        *,
+        case
+            when is_unconfirmed then 'LOW'
+            -- the fund may as well have changed its sample
+            when is_of_a_sample and basis = 'observed' then 'LOW'
+            -- absence alone tells, and nobody looked in the other index
+            when
+                missing_evidence is not null
+                and (change_type = 'ADD_IPO' or (change_type = 'DELETE_ACQUIRED_OR_DELISTED' and basis = 'observed'))
+                then 'LOW'
+            else {{ gap_confidence('greatest(gap_sessions, type_gap_sessions)') }}
+        end as grade
+    from typed
 ),
 
 weighed as (
     select
-        classified.index_code,
-        classified.security_id,
-        classified.change_date,
-        classified.direction,
-        classified.fund,
+        index_code,
+        security_id,
+        change_date,
+        direction,
+        fund,
         -- a name bought late has its first weight in the file that shows it first
-        case classified.direction
-            when 'addition' then greatest(own_books.after_date, classified.first_seen_after)
-            else own_books.before_date
+        case direction
+            when 'addition' then greatest(after_date, first_seen_after)
+            else before_date
         end as weight_date
-    from classified
-    inner join own_books
-        on
-            classified.index_code = own_books.index_code
-            and classified.change_date = own_books.change_date
-            and (classified.basis = 'reconstitution') = own_books.is_event
-            and classified.old_book = own_books.old_book
-            and classified.new_book = own_books.new_book
+    from bracketed
+    where index_code = other_index
 ),
 
 weights as (
@@ -321,47 +418,50 @@ weights as (
             and weighed.weight_date = holdings.as_of_date
             and weighed.security_id = holdings.security_id
     group by weighed.index_code, weighed.security_id, weighed.change_date, weighed.direction
-),
-
-named as (
-    select
-        *,
-        coalesce(migration, kind) as change_type
-    from classified
 )
 
 select
-    named.index_code,
+    graded.index_code,
     coalesce(
-        named.event_id,
-        named.index_code || '-' || year(named.change_date) || 'Q' || quarter(named.change_date) || '-INTRA'
+        graded.event_id,
+        graded.index_code || '-' || year(graded.change_date) || 'Q' || quarter(graded.change_date) || '-INTRA'
     ) as event_id,
-    named.security_id,
-    named.change_date,
-    named.change_type,
-    named.direction,
-    named.ticker,
-    named.name,
-    named.sector,
-    case when named.direction = 'deletion' then weights.weight_pct end as weight_before_pct,
-    case when named.direction = 'addition' then weights.weight_pct end as weight_after_pct,
-    named.last_seen_before,
-    named.first_seen_after,
+    graded.security_id,
+    graded.change_date,
+    graded.change_type,
+    graded.direction,
+    graded.ticker,
+    graded.name,
+    graded.sector,
+    case when graded.direction = 'deletion' then weights.weight_pct end as weight_before_pct,
+    case when graded.direction = 'addition' then weights.weight_pct end as weight_after_pct,
+    graded.last_seen_before,
+    graded.first_seen_after,
     case
-        when named.gap_sessions > 10 or named.is_unconfirmed then 'LOW'
         when
-            named.gap_sessions > 3
-            -- told by what is missing or by a price alone
-            or (named.change_type = 'DELETE_ACQUIRED_OR_DELISTED' and named.basis = 'observed')
-            or named.change_type = 'ADD_SPINOFF'
-            or named.basis = 'observed'
+            graded.grade = 'HIGH'
+            and (
+                -- something about it is not known
+                graded.missing_evidence is not null and graded.migration is null
+                or graded.change_type like '%_UNKNOWN'
+                -- told by what is missing or by a price alone
+                or graded.basis = 'observed'
+                or graded.change_type = 'ADD_SPINOFF'
+                or (graded.rests_on_a_sample or graded.is_of_a_sample) and graded.change_type in ('ADD_NEW', 'DELETE')
+            )
             then 'MEDIUM'
-        else 'HIGH'
-    end as confidence
-from named
+        else graded.grade
+    end as confidence,
+    case
+        when graded.migration is not null then null
+        when graded.missing_evidence is not null then graded.missing_evidence
+        when graded.change_type like '%_UNKNOWN'
+            then graded.index_code || ' files ' || graded.gap_sessions || ' sessions apart'
+    end as missing_evidence
+from graded
 left join weights
     on
-        named.index_code = weights.index_code
-        and named.security_id = weights.security_id
-        and named.change_date = weights.change_date
-        and named.direction = weights.direction
+        graded.index_code = weights.index_code
+        and graded.security_id = weights.security_id
+        and graded.change_date = weights.change_date
+        and graded.direction = weights.direction

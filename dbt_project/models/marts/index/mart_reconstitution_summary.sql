@@ -1,41 +1,43 @@
 with events as (
     select
-        event_id,
-        event_date,
-        first_session
-    from {{ ref('fct_market_event') }}
+        events.event_id,
+        events.event_date,
+        events.first_session,
+        sessions.previous_session,
+        sessions.session_index
+    from {{ ref('fct_market_event') }} as events
+    inner join {{ ref('dim_session') }} as sessions on events.event_date = sessions.session_date
     where
-        event_type = 'RUSSELL_RECONSTITUTION'
-        and event_date <= {{ as_of_session() }}
-),
-
-snapshots as (
-    select
-        index_code,
-        fund,
-        as_of_date
-    from {{ ref('int_holding_file_usable') }}
-    where
-        is_usable
-        and index_code in ('R1000', 'R2000', 'R3000', 'RMICRO')
+        events.event_type = 'RUSSELL_RECONSTITUTION'
+        and events.event_date <= {{ as_of_session() }}
 ),
 
 brackets as (
     select
         events.event_id,
         events.event_date,
-        snapshots.index_code,
-        snapshots.fund,
-        max(snapshots.as_of_date) filter (snapshots.as_of_date < events.event_date) as before_date,
-        min(snapshots.as_of_date) filter (snapshots.as_of_date >= events.first_session) as after_date
+        old_files.index_code,
+        old_files.fund,
+        old_files.before_date,
+        events.session_index - old_files.session_index + old_files.before_gap_sessions as before_gap_sessions,
+        old_files.is_near_before,
+        new_files.after_date,
+        new_files.session_index - events.session_index + new_files.after_gap_sessions as after_gap_sessions,
+        new_files.is_near_after
     from events
-    cross join snapshots
-    group by events.event_id, events.event_date, snapshots.index_code, snapshots.fund
+    inner join {{ ref('int_reconstitution_evidence') }} as old_files on events.previous_session = old_files.session_date
+    inner join {{ ref('int_reconstitution_evidence') }} as new_files
+        on
+            events.first_session = new_files.session_date
+            and old_files.index_code = new_files.index_code
+    where old_files.index_code in ('R1000', 'R2000', 'R3000', 'RMICRO')
 ),
 
 -- Two reconstitutions between the same two files cannot be told apart: neither is summarised.
 observed as (
-    select *
+    select
+        *,
+        before_gap_sessions + after_gap_sessions as gap_sessions
     from brackets
     where
         before_date is not null
@@ -174,23 +176,119 @@ distances as (
     group by index_code, event_id
 ),
 
+changes as (
+    select
+        *,
+        direction = 'deletion' and change_type <> 'DELETE_ACQUIRED_OR_DELISTED' as is_deletion
+    from {{ ref('mart_reconstitution_change') }}
+),
+
 counts as (
     select
         index_code,
         event_id,
         count_if(direction = 'addition') as additions,
-        count_if(direction = 'deletion' and change_type <> 'DELETE_ACQUIRED_OR_DELISTED') as deletions,
+        count_if(is_deletion) as deletions,
         count_if(change_type = 'DELETE_ACQUIRED_OR_DELISTED') as acquired_or_delisted,
-        count_if(change_type like 'MIGRATE_UP%') as migrations_up,
-        count_if(change_type like 'MIGRATE_DOWN%') as migrations_down,
+        count_if(change_type = 'ADD_ORIGIN_UNKNOWN') as additions_of_unknown_origin,
+        count_if(change_type = 'DELETE_DESTINATION_UNKNOWN') as deletions_of_unknown_destination,
         cast(sum(cast(weight_after_pct as decimal(18, 6))) filter (
             direction = 'addition'
         ) as double) as weight_added_pct,
-        cast(sum(cast(weight_before_pct as decimal(18, 6))) filter (
-            direction = 'deletion' and change_type <> 'DELETE_ACQUIRED_OR_DELISTED'
-        ) as double) as weight_deleted_pct
-    from {{ ref('mart_reconstitution_change') }}
+        cast(sum(cast(weight_before_pct as decimal(18, 6))) filter (is_deletion) as double) as weight_deleted_pct
+    from changes
     group by index_code, event_id
+),
+
+-- What changed between the two files and is dated by something else than this reconstitution.
+others as (
+    select
+        observed.index_code,
+        observed.event_id,
+        count(*) as other_changes
+    from observed
+    inner join changes
+        on
+            observed.index_code = changes.index_code
+            and observed.event_id <> changes.event_id
+            and observed.before_date < changes.change_date
+            and observed.after_date >= changes.change_date
+    group by observed.index_code, observed.event_id
+),
+
+-- A migration is counted where the files that would show it are stored; without them its count is unknown.
+migrations as (
+    select
+        observed.index_code,
+        observed.event_id,
+        needs.change_type,
+        (not needs.needs_before or coalesce(other.is_near_before, false))
+        and (not needs.needs_after or coalesce(other.is_near_after, false)) as is_known,
+        case when needs.needs_before and not coalesce(other.is_near_before, false) then 'before' end as lacks_before,
+        case when needs.needs_after and not coalesce(other.is_near_after, false) then 'after' end as lacks_after,
+        needs.other_index,
+        (
+            select count(*)
+            from changes
+            where
+                changes.index_code = observed.index_code
+                and changes.event_id = observed.event_id
+                and changes.change_type = needs.change_type
+        ) as names
+    from observed
+    inner join {{ ref('migration_evidence') }} as needs on observed.index_code = needs.index_code
+    left join brackets as other
+        on
+            observed.event_id = other.event_id
+            and needs.other_index = other.index_code
+),
+
+migration_counts as (
+    select
+        index_code,
+        event_id,
+        sum(names) filter (is_known and change_type = 'MIGRATE_UP_TO_R1000') as migrations_up_to_r1000,
+        sum(names) filter (is_known and change_type = 'MIGRATE_DOWN_FROM_R1000') as migrations_down_from_r1000,
+        sum(names) filter (is_known and change_type = 'MIGRATE_UP_FROM_MICRO') as migrations_up_from_micro,
+        sum(names) filter (is_known and change_type = 'MIGRATE_DOWN_TO_MICRO') as migrations_down_to_micro,
+        case
+            when bool_and(is_known) filter (change_type like 'MIGRATE_UP%')
+                then sum(names) filter (change_type like 'MIGRATE_UP%')
+        end as migrations_up,
+        case
+            when bool_and(is_known) filter (change_type like 'MIGRATE_DOWN%')
+                then sum(names) filter (change_type like 'MIGRATE_DOWN%')
+        end as migrations_down,
+        string_agg(
+            lower(replace(change_type, 'MIGRATE', 'migrations')) || ': no near ' || other_index || ' file '
+            || concat_ws(' and ', lacks_before, lacks_after),
+            '; ' order by change_type desc
+        ) filter (not is_known) as null_reason
+    from migrations
+    group by index_code, event_id
+),
+
+reasons as (
+    select
+        observed.index_code,
+        observed.event_id,
+        observed.gap_sessions > {{ membership_rule('medium_confidence_gap_sessions') }} as is_far,
+        nullif(concat_ws(
+            '; ',
+            case
+                when migration_counts.event_id is null then 'migrations: ' || observed.index_code || ' is no size tier'
+                else migration_counts.null_reason
+            end,
+            case
+                when observed.gap_sessions > {{ membership_rule('medium_confidence_gap_sessions') }}
+                    then 'acquired_or_delisted: files ' || observed.gap_sessions || ' sessions apart'
+            end
+        ), '') as null_reason
+    from observed
+    left join migration_counts
+        on
+            observed.index_code = migration_counts.index_code
+            and observed.event_id = migration_counts.event_id
 )
 
 select
@@ -199,9 +297,17 @@ select
     observed.event_date as effective_date,
     cast(coalesce(counts.additions, 0) as integer) as additions,
     cast(coalesce(counts.deletions, 0) as integer) as deletions,
-    cast(coalesce(counts.acquired_or_delisted, 0) as integer) as acquired_or_delisted,
-    cast(coalesce(counts.migrations_up, 0) as integer) as migrations_up,
-    cast(coalesce(counts.migrations_down, 0) as integer) as migrations_down,
+    cast(case when not reasons.is_far then coalesce(counts.acquired_or_delisted, 0) end as integer)
+        as acquired_or_delisted,
+    cast(migration_counts.migrations_up as integer) as migrations_up,
+    cast(migration_counts.migrations_down as integer) as migrations_down,
+    cast(migration_counts.migrations_up_to_r1000 as integer) as migrations_up_to_r1000,
+    cast(migration_counts.migrations_down_from_r1000 as integer) as migrations_down_from_r1000,
+    cast(migration_counts.migrations_up_from_micro as integer) as migrations_up_from_micro,
+    cast(migration_counts.migrations_down_to_micro as integer) as migrations_down_to_micro,
+    cast(coalesce(counts.additions_of_unknown_origin, 0) as integer) as additions_of_unknown_origin,
+    cast(coalesce(counts.deletions_of_unknown_destination, 0) as integer) as deletions_of_unknown_destination,
+    cast(coalesce(others.other_changes, 0) as integer) as other_changes,
     case
         when distances.is_drift_adjusted then distances.turnover_drifted_pct
         else distances.turnover_simple_pct
@@ -212,8 +318,21 @@ select
     counts.weight_added_pct,
     counts.weight_deleted_pct,
     observed.before_date,
-    observed.after_date
+    observed.after_date,
+    cast(observed.before_gap_sessions as integer) as before_gap_sessions,
+    cast(observed.after_gap_sessions as integer) as after_gap_sessions,
+    case
+        -- what the changes were is part of what is counted
+        when observed.gap_sessions <= {{ membership_rule('high_confidence_gap_sessions') }} and migration_counts.null_reason is not null
+            then 'MEDIUM'
+        else {{ gap_confidence('observed.gap_sessions') }}
+    end as confidence,
+    reasons.null_reason
 from observed
+inner join reasons
+    on
+        observed.index_code = reasons.index_code
+        and observed.event_id = reasons.event_id
 inner join distances
     on
         observed.index_code = distances.index_code
@@ -222,3 +341,11 @@ left join counts
     on
         observed.index_code = counts.index_code
         and observed.event_id = counts.event_id
+left join migration_counts
+    on
+        observed.index_code = migration_counts.index_code
+        and observed.event_id = migration_counts.event_id
+left join others
+    on
+        observed.index_code = others.index_code
+        and observed.event_id = others.event_id

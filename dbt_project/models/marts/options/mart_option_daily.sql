@@ -11,23 +11,15 @@ with quotes as (
         quotes.side,
         quotes.strike,
         quotes.bid,
+        quotes.volume,
         quotes.open_interest,
         quotes.implied_vol,
         quotes.underlying_price,
         quotes.available_at,
-        sessions.session_index,
-        {{ days_between('quotes.session_date', 'quotes.expiry_date') }} as days,
-        -- Yahoo keeps showing the volume of the day a contract last traded on; a chain was fetched before the next open
-        case
-            when quotes.last_trade_at >= sessions.open_at then quotes.volume
-            when quotes.last_trade_at < sessions.open_at then 0
-        end as volume
-    from {{ ref('stg_option_quote') }} as quotes
+        quotes.days_to_expiry as days,
+        sessions.session_index
+    from {{ ref('fct_option_quote') }} as quotes
     inner join {{ ref('dim_session') }} as sessions on quotes.session_date = sessions.session_date
-    where
-        quotes.revision_rank = 1
-        and quotes.session_date >= {{ start_date() }}
-        and quotes.session_date <= {{ as_of_session() }}
 ),
 
 totals as (
@@ -78,13 +70,13 @@ means as (
     window last_10 as (partition by underlying order by session_index range between 9 preceding and current row)
 ),
 
--- Out of the money and with a bid. Yahoo's implied volatility is a placeholder near zero where it has no quote.
+-- Out of the money, with a bid and more than Yahoo's placeholder.
 wings as (
     select *
     from quotes
     where
         bid > 0
-        and implied_vol > 0.01
+        and implied_vol > {{ var('implied_vol_lowest') }}
         and days > 0
         and (
             (side = 'put' and strike <= underlying_price)

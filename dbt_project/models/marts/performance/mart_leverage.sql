@@ -89,6 +89,91 @@ running as (
     )
 ),
 
+-- Per unit of leverage, what the fund's day differs from the index's by.
+days as (
+    select
+        funds.symbol,
+        funds.benchmark_symbol,
+        returns.session_date,
+        round(returns.return_tr / funds.leverage - path.daily_return, 12) as gap
+    from funds
+    inner join {{ ref('mart_return') }} as returns on funds.symbol = returns.symbol
+    left join path
+        on
+            funds.benchmark_symbol = path.benchmark_symbol
+            and funds.leverage = path.leverage
+            and returns.session_date = path.session_date
+    where returns.window_code = '1d'
+),
+
+-- The plain fund on the same index: whether its price left the index's close on that day too.
+trackers as (
+    select
+        benchmark_symbol,
+        min(symbol) as symbol
+    from {{ ref('dim_instrument') }}
+    where
+        leverage = 1
+        and instrument_type = 'etf'
+        and benchmark_symbol is not null
+    group by benchmark_symbol
+),
+
+index_paths as (
+    select distinct
+        benchmark_symbol,
+        session_date,
+        daily_return
+    from path
+),
+
+tracker_days as (
+    select
+        trackers.benchmark_symbol,
+        returns.session_date,
+        round(returns.return_tr - index_paths.daily_return, 12) as gap
+    from trackers
+    inner join {{ ref('mart_return') }} as returns on trackers.symbol = returns.symbol
+    inner join index_paths
+        on
+            trackers.benchmark_symbol = index_paths.benchmark_symbol
+            and returns.session_date = index_paths.session_date
+    where returns.window_code = '1d'
+),
+
+-- If the plain fund shows at least half of the gap, most of it is the index's close; else it is the fund's own.
+marks as (
+    select
+        days.symbol,
+        days.session_date,
+        case
+            when coalesce(abs(days.gap) <= {{ var('closing_gap_limit') }}, true) then 'none'
+            when tracker_days.gap is null then 'unknown'
+            when 2 * tracker_days.gap * sign(days.gap) >= abs(days.gap) then 'index_close'
+            else 'fund_close'
+        end as mark
+    from days
+    left join tracker_days
+        on
+            days.benchmark_symbol = tracker_days.benchmark_symbol
+            and days.session_date = tracker_days.session_date
+),
+
+marked as (
+    select
+        symbol,
+        session_date,
+        sum(case when mark = 'index_close' then 1 else 0 end) over so_far as index_closes,
+        sum(case when mark = 'fund_close' then 1 else 0 end) over so_far as fund_closes,
+        sum(case when mark = 'unknown' then 1 else 0 end) over so_far as unknowns
+    from marks
+    window so_far as (
+        partition by symbol
+        order by session_date asc
+        rows between unbounded preceding and current row
+    )
+),
+
 windows as (
     select
         returns.symbol,
@@ -102,7 +187,10 @@ windows as (
         ends.close / nullif(bases.close, 0) - 1 as benchmark_return,
         cast(ends.sum_log_reset - coalesce(bases.sum_log_reset, 0) as double) / 1e15 as log_reset,
         cast(ends.sum_log_squared - coalesce(bases.sum_log_squared, 0) as double) / 1e15 as log_squared,
-        ends.breaks = bases.breaks as is_whole
+        ends.breaks = bases.breaks as is_whole,
+        end_marks.index_closes - coalesce(base_marks.index_closes, 0) as index_closes,
+        end_marks.fund_closes - coalesce(base_marks.fund_closes, 0) as fund_closes,
+        end_marks.unknowns - coalesce(base_marks.unknowns, 0) as unknowns
     from {{ ref('mart_return') }} as returns
     inner join funds on returns.symbol = funds.symbol
     left join running as ends
@@ -115,6 +203,14 @@ windows as (
             funds.benchmark_symbol = bases.benchmark_symbol
             and funds.leverage = bases.leverage
             and returns.base_date = bases.session_date
+    left join marked as end_marks
+        on
+            returns.symbol = end_marks.symbol
+            and returns.session_date = end_marks.session_date
+    left join marked as base_marks
+        on
+            returns.symbol = base_marks.symbol
+            and returns.base_date = base_marks.session_date
 ),
 
 -- Twelve decimals: what is left of exp(ln(x)) behind them is not information.
@@ -146,5 +242,16 @@ select
     ideal_daily_reset,
     closed_form,
     round(ideal_daily_reset - leverage * benchmark_return_px, 12) as compounding_effect,
-    round(fund_return_tr - ideal_daily_reset, 12) as tracking_residual
+    round(fund_return_tr - ideal_daily_reset, 12) as tracking_residual,
+    case
+        when fund_return_tr is not null and ideal_daily_reset is not null
+            then cast(index_closes + fund_closes + unknowns as integer)
+    end as flagged_sessions,
+    case
+        when fund_return_tr is null or ideal_daily_reset is null then null
+        when index_closes > 0 and fund_closes > 0 then 'index_and_fund_close'
+        when index_closes > 0 then 'index_close'
+        when fund_closes > 0 then 'fund_close'
+        when unknowns > 0 then 'unknown'
+    end as residual_reason
 from ideals

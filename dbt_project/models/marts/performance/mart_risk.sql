@@ -195,6 +195,10 @@ rates as (
         known_changes.known_session as session_date,
         count(*) as n_rates,
         sum(pair_sessions.x - pair_sessions.y) as sum_s,
+        sum(
+            cast(pair_sessions.x - pair_sessions.y as decimal(19, 0))
+            * cast(pair_sessions.x - pair_sessions.y as decimal(19, 0))
+        ) as sum_ss,
         sum(known_changes.change_bp) as sum_d,
         sum(known_changes.change_bp * known_changes.change_bp) as sum_dd,
         sum(cast(pair_sessions.x - pair_sessions.y as decimal(19, 0)) * known_changes.change_bp) as sum_sd
@@ -219,6 +223,7 @@ running as (
         sum(pair_sessions.x * pair_sessions.y) over so_far as sum_xy,
         sum(rates.n_rates) over so_far as n_rates,
         sum(rates.sum_s) over so_far as sum_s,
+        sum(rates.sum_ss) over so_far as sum_ss,
         sum(rates.sum_d) over so_far as sum_d,
         sum(rates.sum_dd) over so_far as sum_dd,
         sum(rates.sum_sd) over so_far as sum_sd
@@ -250,6 +255,7 @@ pair_windows as (
         ends.sum_yy - coalesce(starts.sum_yy, 0) as sum_yy,
         ends.sum_xy - coalesce(starts.sum_xy, 0) as sum_xy,
         ends.sum_s - coalesce(starts.sum_s, 0) as sum_s,
+        ends.sum_ss - coalesce(starts.sum_ss, 0) as sum_ss,
         ends.sum_d - coalesce(starts.sum_d, 0) as sum_d,
         ends.sum_dd - coalesce(starts.sum_dd, 0) as sum_dd,
         ends.sum_sd - coalesce(starts.sum_sd, 0) as sum_sd
@@ -270,33 +276,48 @@ moments as (
         {{ own_moment('n', 'sum_xx', 'sum_x') }} as m_xx,
         {{ own_moment('n', 'sum_yy', 'sum_y') }} as m_yy,
         {{ co_moment('n_rates', 'sum_sd', 'sum_s', 'sum_d') }} as m_sd,
-        {{ own_moment('n_rates', 'sum_dd', 'sum_d') }} as m_dd
+        {{ own_moment('n_rates', 'sum_ss', 'sum_s') }} as m_ss,
+        {{ own_moment('n_rates', 'sum_dd', 'sum_d') }} as m_dd,
+        has_betas and 5 * n >= 4 * window_sessions as has_beta,
+        has_betas and 5 * n_rates >= 4 * window_sessions as has_rate_beta
     from pair_windows
+),
+
+-- 1e-14 over 1e-12 basis points, and 10000 basis points to the whole
+slopes as (
+    select
+        *,
+        case when has_beta then m_xy / nullif(m_yy, 0) end as beta,
+        case when has_beta then {{ slope_error('n', 'm_xy', 'm_xx', 'm_yy') }} end as beta_se,
+        case when has_rate_beta then 100 * m_sd / nullif(m_dd, 0) end as rate_beta,
+        case when has_rate_beta then 100 * {{ slope_error('n_rates', 'm_sd', 'm_ss', 'm_dd') }} end as rate_beta_se
+    from moments
 )
 
 select
-    moments.symbol,
-    moments.benchmark_symbol,
-    moments.session_date,
-    moments.window_sessions,
-    moments.n as observations,
+    slopes.symbol,
+    slopes.benchmark_symbol,
+    slopes.session_date,
+    slopes.window_sessions,
+    slopes.n as observations,
+    round(slopes.beta, 12) as beta,
+    round(slopes.beta_se, 12) as beta_se,
     case
-        when moments.has_betas and 5 * moments.n >= 4 * moments.window_sessions
-            then round(moments.m_xy / nullif(moments.m_yy, 0), 12)
-    end as beta,
-    case
-        when moments.has_betas and 5 * moments.n >= 4 * moments.window_sessions
-            then round(moments.m_xy / nullif(sqrt(moments.m_xx * moments.m_yy), 0), 12)
+        when slopes.has_beta
+            then round(slopes.m_xy / nullif(sqrt(slopes.m_xx * slopes.m_yy), 0), 12)
     end as correlation,
     volatilities.realised_vol_pct,
-    -- 1e-14 over 1e-12 basis points, and 10000 basis points to the whole
+    case when slopes.has_betas then cast(slopes.n_rates as bigint) end as rate_observations,
+    round(slopes.rate_beta, 12) as beta_to_ust10_bp,
+    round(slopes.rate_beta_se, 12) as beta_to_ust10_se,
+    round(slopes.rate_beta / nullif(slopes.rate_beta_se, 0), 12) as beta_to_ust10_t,
     case
-        when moments.has_betas and 5 * moments.n_rates >= 4 * moments.window_sessions
-            then round(100 * moments.m_sd / nullif(moments.m_dd, 0), 12)
-    end as beta_to_ust10_bp
-from moments
+        when slopes.has_rate_beta
+            then round({{ r_squared('slopes.m_sd', 'slopes.m_ss', 'slopes.m_dd') }}, 12)
+    end as beta_to_ust10_r2
+from slopes
 left join volatilities
     on
-        moments.symbol = volatilities.symbol
-        and moments.session_date = volatilities.session_date
-        and moments.window_sessions = volatilities.window_sessions
+        slopes.symbol = volatilities.symbol
+        and slopes.session_date = volatilities.session_date
+        and slopes.window_sessions = volatilities.window_sessions
