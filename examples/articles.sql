@@ -83,7 +83,8 @@ where symbol = 'TZA' and benchmark_symbol = '^RUT' and session_date = '2023-10-0
 -- proxy: IWM less SPY, total returns, stands for small caps, changes of the 10-year yield for rates
 -- expect: 0.22 ± 0.01, 0.39 ± 0.05, 0.00 ± 0.01, 250 ± 0
 select
-    beta_to_ust10_bp as iwm_less_spy_per_bp_of_10_year, beta_to_ust10_t as t, beta_to_ust10_r2 as r_squared, rate_observations
+    beta_to_ust10_bp as iwm_less_spy_per_bp_of_10_year, beta_to_ust10_t as t, beta_to_ust10_r2 as r_squared,
+    rate_observations
 from mart_risk
 where symbol = 'IWM' and benchmark_symbol = 'SPY' and session_date = '2023-10-05' and window_sessions = 252;
 
@@ -260,7 +261,8 @@ with volumes as (
     where symbol = 'TZA' and session_date between '2025-07-01' and '2025-12-18'
 )
 select
-    avg(volume) filter (session_date >= '2025-10-01') / avg(volume) filter (session_date < '2025-10-01') as q4_volume_over_q3,
+    avg(volume) filter (session_date >= '2025-10-01') / avg(volume) filter (session_date < '2025-10-01')
+        as q4_volume_over_q3,
     count(*) filter (session_date >= '2025-10-01') as sessions_of_q4
 from volumes;
 
@@ -560,7 +562,8 @@ with volumes as (
     where symbol = 'TZA' and session_date between '2025-07-01' and '2025-12-18'
 )
 select
-    avg(volume) filter (session_date >= '2025-10-01') / avg(volume) filter (session_date < '2025-10-01') as q4_volume_over_q3,
+    avg(volume) filter (session_date >= '2025-10-01') / avg(volume) filter (session_date < '2025-10-01')
+        as q4_volume_over_q3,
     count(*) filter (session_date >= '2025-10-01') as sessions_of_q4
 from volumes;
 
@@ -853,6 +856,17 @@ from mart_signal as signal
 inner join mart_etf_flow as flow on signal.symbol = flow.symbol and signal.input_date = flow.flow_date
 where signal.signal_id = 'outflow_contrarian_iwm' and signal.session_date = '2024-06-10';
 
+-- claim: 4.5
+-- published: such outflows are a reason to buy
+-- as of: 2026-08-21
+-- verdict: not borne out: over the 63 sessions after IWM rose less than usual, by about one standard error, which chance explains
+-- expect: 1.53 ± 0.01, 2.74 ± 0.01, -1.21 ± 0.01, 1.10 ± 0.01, 40 ± 0
+select
+    100 * mean_return as after_the_signal_pct, 100 * mean_return_all as after_any_session_pct, 100 * difference as difference_pp,
+    100 * standard_error as standard_error_pp, independent_triggers
+from mart_signal_outcome
+where signal_id = 'outflow_contrarian_iwm' and horizon_sessions = 63;
+
 -- claim: 4.6
 -- published: yields are declining
 -- as of: 2024-06-10
@@ -926,7 +940,8 @@ select
 -- proxy: IWM less SPY, total returns, stands for small caps, changes of the 10-year yield for rates
 -- expect: -4.08 ± 0.01, -5.55 ± 0.05, 0.11 ± 0.01, 251 ± 0
 select
-    beta_to_ust10_bp as iwm_less_spy_per_bp_of_10_year, beta_to_ust10_t as t, beta_to_ust10_r2 as r_squared, rate_observations
+    beta_to_ust10_bp as iwm_less_spy_per_bp_of_10_year, beta_to_ust10_t as t, beta_to_ust10_r2 as r_squared,
+    rate_observations
 from mart_risk
 where symbol = 'IWM' and benchmark_symbol = 'SPY' and session_date = '2024-06-10' and window_sessions = 252;
 
