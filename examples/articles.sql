@@ -965,7 +965,7 @@ with spreads as (
 select
     regr_slope(less_spy_bp, change_bp) as iwm_less_spy_per_bp,
     sign(regr_slope(less_spy_bp, change_bp))
-    * sqrt((regr_count(less_spy_bp, change_bp) - 2) / (1 / regr_r2(less_spy_bp, change_bp) - 1)) as t,
+    * sqrt((regr_count(less_spy_bp, change_bp) - 2.0) / (1 / regr_r2(less_spy_bp, change_bp) - 1)) as t,
     regr_r2(less_spy_bp, change_bp) as r_squared,
     regr_count(less_spy_bp, change_bp) as observations
 from spreads
