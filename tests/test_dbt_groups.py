@@ -16,7 +16,7 @@ from orchestration.publish.tables import is_published
 
 # private steps that a model of another group reads; each says in its YAML which
 SHARED = {
-    "int_split_basis",
+    "int_signal",
     "int_holding_file",
     "int_holding_file_usable",
     "int_security_identity",

@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.definitions import defs
 
-SUBJECTS = ["events", "rates", "prices", "funds", "index", "signals", "operation"]
+SUBJECTS = ["events", "rates", "prices", "funds", "index", "signals", "outcomes", "operation"]
 LAYERS = ["seeds", "staging", "intermediate", "core", "marts"]
 INGEST = {"prices", "macro", "etf_shares", "constituents", "events", "options", "fund_valuation"}
 
@@ -47,7 +47,10 @@ def test_a_subject_can_be_seen_from_its_vendor_to_its_marts(graph):
             layers[node.tags["subject"]].add(node.tags["layer"])
         if node.tags["layer"] in LAYERS:
             assert node.group_name == f"{node.tags['subject']}/{node.tags['layer']}"
-    assert {subject for subject, seen in layers.items() if seen & {"raw", "reference"}} == {*SUBJECTS} - {"signals"}
+    assert {subject for subject, seen in layers.items() if seen & {"raw", "reference"}} == {*SUBJECTS} - {
+        "signals",
+        "outcomes",
+    }
     assert {subject for subject, seen in layers.items() if "marts" in seen} == {*SUBJECTS} - {"operation"}
     selection = dg.AssetSelection.from_string("tag:subject=prices or key:release")
     shown = {key.path[-1] for key in selection.resolve(graph)}

@@ -9,7 +9,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject
 from orchestration.ingest.common import OWNER
 
 # the dbt groups of models/groups.yml, in the order of the flow: none reads a later one
-SUBJECTS = ("events", "rates", "prices", "funds", "index", "signals", "operation")
+SUBJECTS = ("events", "rates", "prices", "funds", "index", "signals", "outcomes", "operation")
 
 
 class Translator(DagsterDbtTranslator):

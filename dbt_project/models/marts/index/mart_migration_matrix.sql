@@ -127,7 +127,10 @@ select
     cast(sum(weight_pct) as double) as weight_pct,
     case
         -- the Microcap fund holds a sample: that no file shows a name does not prove that it is in no tier
-        when greatest(tier_before, tier_after) = 4 and gap_sessions <= {{ membership_rule('high_confidence_gap_sessions') }} then 'MEDIUM'
+        when
+            greatest(tier_before, tier_after) = 4
+            and gap_sessions <= {{ membership_rule('high_confidence_gap_sessions') }}
+            then 'MEDIUM'
         else {{ gap_confidence('gap_sessions') }}
     end as confidence
 from weighed

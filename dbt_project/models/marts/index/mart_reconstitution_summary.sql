@@ -323,7 +323,9 @@ select
     cast(observed.after_gap_sessions as integer) as after_gap_sessions,
     case
         -- what the changes were is part of what is counted
-        when observed.gap_sessions <= {{ membership_rule('high_confidence_gap_sessions') }} and migration_counts.null_reason is not null
+        when
+            observed.gap_sessions <= {{ membership_rule('high_confidence_gap_sessions') }}
+            and migration_counts.null_reason is not null
             then 'MEDIUM'
         else {{ gap_confidence('observed.gap_sessions') }}
     end as confidence,

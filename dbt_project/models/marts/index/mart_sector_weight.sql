@@ -1,3 +1,5 @@
+{%- set nothing_placed = 'coalesce(coverage.placed_weight = 0 and coverage.sector_weight > 0, false)' -%}
+
 with lines as (
     select
         fund,
@@ -189,14 +191,15 @@ weights as (
     where scheme_sectors.group_scheme = 'tariff'
     group by sectors.fund, sectors.as_of_date
     union all
-    -- a group nothing was found for has a row: its zero is read beside the share that could be placed
+    -- a group nothing was found for has a row: its zero is read beside the share that could be placed. Where the lists
+    -- could place nothing at all, nothing is known.
     select
         files.fund,
         files.as_of_date,
         published_groups.group_scheme,
         published_groups.group_name,
-        coalesce(grouped.weight, 0) as weight,
-        coalesce(grouped.constituents, 0) as constituents,
+        case when not {{ nothing_placed }} then coalesce(grouped.weight, 0) end as weight,
+        case when not {{ nothing_placed }} then coalesce(grouped.constituents, 0) end as constituents,
         true as is_approximate,
         100 * cast(coverage.placed_weight as double) / nullif(cast(coverage.sector_weight as double), 0)
             as classified_pct

@@ -112,7 +112,7 @@ published as (
 runs as (
     select
         *,
-        coalesce(spread_pp < 0, false) as is_inverted,
+        spread_pp < 0 as is_inverted,
         count(case when spread_pp < 0 then null else 1 end) over (
             partition by curve_id
             order by session_date asc
@@ -141,10 +141,14 @@ select
                     partition by curve_id, run
                 )
     end as inverted_since,
-    cast(count(case when is_inverted then 1 end) over (
-        partition by curve_id, run
-        order by session_date asc
-        rows between unbounded preceding and current row
-    ) as integer) as inversion_run_sessions,
+    case
+        when is_inverted is not null
+            then
+                cast(count(case when is_inverted then 1 end) over (
+                    partition by curve_id, run
+                    order by session_date asc
+                    rows between unbounded preceding and current row
+                ) as integer)
+    end as inversion_run_sessions,
     available_at
 from runs
