@@ -36,7 +36,7 @@ from tests.mutation.changes import Change, changes
 
 PROJECT = REPOSITORY / "dbt_project"
 EQUIVALENT = Path(__file__).with_name("equivalent.csv")
-DEFAULT_MODELS = ("fct_*", "dim_*", "mart_*")
+DEFAULT_MODELS = ("fct_*", "dim_*", "int_*", "mart_*")
 LAST_SESSION = dt.date(2026, 8, 20)
 # one run of dbt tries changes of so many models; its unit tests take a few seconds
 MODELS_AT_ONCE = 8
@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__.split("\n\n")[0])
     parser.add_argument("--seed", type=int, help="which random changes; a new one, printed, if not given")
     parser.add_argument("--count", type=int, default=100, help="how many valid changes; 0 tries all (default 100)")
-    parser.add_argument("--model", action="append", help="a model, * allowed, may be repeated (default fct dim mart)")
+    parser.add_argument("--model", action="append", help="a model, * allowed, may be repeated (default fct dim int mart)")
     parser.add_argument("--least", type=float, default=92, help="percent that must be noticed (default 92)")
     options = parser.parse_args(arguments)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
