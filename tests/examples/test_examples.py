@@ -38,9 +38,10 @@ def test_each_query_answers(served: duckdb.DuckDBPyConnection, statement: duckdb
     columns = [column[0] for column in answer.description]
     rows = answer.fetchall()
     assert rows
-    # without a gap, a failure or years of history these have no value
+    # without a gap, a failure, a missing file or years of history these have no value
     empty = {name for i, name in enumerate(columns) if all(row[i] is None for row in rows)}
-    assert empty <= {"first_gap", "last_gap", "last_failure", "last_detail", "flow_65d_zscore", "weight_before_pct"}
+    expected = {"first_gap", "last_gap", "last_failure", "last_detail", "missing_evidence", "flow_65d_zscore"}
+    assert empty <= expected | {"weight_before_pct"}
 
 
 def test_the_file_has_a_query_for_each_question(served: duckdb.DuckDBPyConnection) -> None:
