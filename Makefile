@@ -57,7 +57,7 @@ $(NEXT)/.installed: requirements-next.lock
 lint: setup ## formatting, lint, types, SQL style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/ty check orchestration 
+	$(BIN)/ty check orchestration
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 run: setup ## build and publish the warehouse from the synthetic sandbox market (no key, no network)

@@ -1,5 +1,5 @@
--- This text is also the macro flow_known_at, there over the rows of fct_etf_shares that were available at its moment. So
--- it reads published tables only, and a print is judged by the later ones that were known by then.
+-- This text is also the macro flow_known_at, there over the rows of fct_etf_shares that were available at its moment.
+-- So it reads published tables only, and a print is judged by the later ones that were known by then.
 with newest as (
     select
         symbol,

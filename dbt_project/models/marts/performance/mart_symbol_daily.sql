@@ -62,10 +62,10 @@ spine as (
 market as (
     select
         spine.session_date,
-        spine.close / year_bases.close - 1 as return_ytd
-        {%- for n in return_windows %},
-        spine.close / lag(spine.close, {{ n }}) over (order by spine.session_date asc) - 1 as return_{{ n }}d
+        {%- for n in return_windows %}
+        spine.close / lag(spine.close, {{ n }}) over (order by spine.session_date asc) - 1 as return_{{ n }}d,
         {%- endfor %}
+        spine.close / year_bases.close - 1 as return_ytd
     from spine
     left join bars as year_bases
         on
@@ -79,13 +79,13 @@ returns as (
     select
         spine.*,
         cast(floor(spine.i / {{ n_high }}) as integer) as high_block,
-        case when year_bases.close > 0 then spine.close / year_bases.close - 1 end as return_ytd
-        {%- for n in return_windows %},
+        {%- for n in return_windows %}
         case
             when lag(spine.close, {{ n }}) over by_session > 0
                 then spine.close / lag(spine.close, {{ n }}) over by_session - 1
-        end as return_{{ n }}d
+        end as return_{{ n }}d,
         {%- endfor %}
+        case when year_bases.close > 0 then spine.close / year_bases.close - 1 end as return_ytd
     from spine
     left join bars as year_bases
         on
