@@ -208,7 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__.split("\n\n")[0])
     parser.add_argument("--seed", type=int, help="which random changes; a new one, printed, if not given")
     parser.add_argument("--count", type=int, default=100, help="how many valid changes; 0 tries all (default 100)")
-    parser.add_argument("--model", action="append", help="a model, * allowed, may be repeated (default fct dim int mart)")
+    parser.add_argument(
+        "--model", action="append", help="a model, * allowed, may be repeated (default fct dim int mart)"
+    )
     parser.add_argument("--least", type=float, default=92, help="percent that must be noticed (default 92)")
     options = parser.parse_args(arguments)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
