@@ -15,7 +15,7 @@ from tests.marts import performance_reference as reference
         ("volume_quarter", 1_000),
         ("risk", 200_000),
         ("leverage", 300_000),
-        ("leverage_rebalance", 50_000),
+        ("leverage_rebalance", 10_000),
         ("pair", 3_000),
     ],
 )
