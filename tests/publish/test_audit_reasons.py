@@ -281,7 +281,7 @@ def test_parts_of_a_build_that_overlap(tmp_path: Path, repeated: int, told: str)
     assert found.startswith(told)
     # ten are named
     assert found.count("model_") == min(repeated, 10)
-    assert found.endswith(" ran twice: the parts of the build overlap, see dbt_project/selectors.yml")
+    assert found.endswith(" ran twice: the parts of the build overlap, see orchestration/build/steps.py")
 
 
 @pytest.mark.parametrize("status", [None, "skipped"])
