@@ -121,6 +121,9 @@ RULES = {
         per_share=("sma_20", "sma_50", "sma_100", "sma_200", "ema_20"),
         shares=("obv", "accumulation_distribution"),
     ),
+    "mart_symbol_daily": Rule(
+        BY_SESSION, per_share=("close", "sma_20", "sma_50", "sma_100", "sma_200", "ema_20", "high_252d")
+    ),
     "mart_volume_quarter": Rule(
         "quarter_start < date_trunc('quarter', date '{day}')",
         then="quarter_start < date_trunc('quarter', date '{day}')",
