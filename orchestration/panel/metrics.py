@@ -10,7 +10,6 @@ begins: one more day computed from the last two blocks equals the whole panel to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -255,8 +254,3 @@ def _ema(close: Doubles, before: Doubles | None) -> Doubles:
         average = np.where(np.isnan(average), today, np.where(np.isnan(today), average, moved))
         out[position] = average
     return np.ascontiguousarray(out.T)
-
-
-def as_columns(values: Mapping[str, Doubles], rows: NDArray[np.bool_]) -> dict[str, Doubles]:
-    """The values of the sessions with a bar, securities one after another."""
-    return {name: matrix[rows] for name, matrix in values.items()}
