@@ -25,6 +25,8 @@ from orchestration.settings import REPOSITORY, load_settings
 
 # of what the steps print, where they end without a result to read
 LINES_SHOWN = 15
+# what the steps print is told in parts: an event in Dagster's history costs more than what one line says
+LINES_TOLD_TOGETHER = 40
 
 
 class BuildConfig(dg.Config):
@@ -126,16 +128,23 @@ def _run_steps(context: dg.AssetExecutionContext, data_dir: Path, target: Path) 
         text=True,
     )
     newest: deque[str] = deque(maxlen=LINES_SHOWN)
+    told: list[str] = []
     try:
         for line in process.stdout or ():
             newest.append(line)
-            # a line for each node: of use in the UI, too much for a terminal
-            context.log.debug(line.rstrip())
+            told.append(line)
+            if len(told) == LINES_TOLD_TOGETHER:
+                # a line for each node: of use in the UI, too much for a terminal
+                context.log.debug("".join(told).rstrip())
+                told.clear()
     except BaseException:
         # interrupted: dbt must not go on writing behind the run that ended
         process.terminate()
         process.wait()
         raise
+    finally:
+        if told:
+            context.log.debug("".join(told).rstrip())
     return "".join(newest) if process.wait() else ""
 
 
