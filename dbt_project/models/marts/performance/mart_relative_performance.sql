@@ -9,6 +9,9 @@ with returns as (
         return_px,
         return_tr
     from {{ ref('mart_return') }}
+    {%- if kept %}
+    where session_date >= (select min(changes.session_date) from {{ kept.changes }} as changes where changes.is_changed)
+    {%- endif %}
 ),
 
 -- A difference of returns over two different stretches of time compares nothing, hence the equal bases.
