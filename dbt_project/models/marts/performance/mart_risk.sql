@@ -108,9 +108,9 @@ first_window as (
                         where changes.is_changed
                     ),
                     (
-                        select min(yields_changes.known_date)
-                        from {{ yields_kept.changes }} as yields_changes
-                        where yields_changes.is_changed
+                        select min(yields.session_date)
+                        from {{ yields_kept.changes }} as yields
+                        where yields.is_changed
                     )
                 )
         ) - 253
@@ -186,17 +186,14 @@ pair_changes as (
         own.session_date,
         own.is_changed
         or benchmark.is_changed
-        or coalesce(own.session_date >= (
-            select min(yields.known_date)
-            from {{ yields_kept.changes }} as yields
-            where yields.is_changed
-        ), false) as is_changed
+        or yields.is_changed as is_changed
     from legs
     inner join {{ kept.changes }} as own on legs.symbol = own.symbol
     inner join {{ kept.changes }} as benchmark
         on
             legs.benchmark_symbol = benchmark.symbol
             and own.session_date = benchmark.session_date
+    inner join {{ yields_kept.changes }} as yields on own.session_date = yields.session_date
 ),
 
 {% endif -%}
