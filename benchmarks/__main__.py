@@ -27,6 +27,7 @@ from benchmarks.day import day
 from benchmarks.growth import RUNS, growth
 from benchmarks.panel import panel
 from benchmarks.report import table, title, used_by
+from benchmarks.summary import summary
 from orchestration.calendars import sessions_between
 from orchestration.settings import REPOSITORY, load_settings
 
@@ -50,7 +51,9 @@ def main() -> None:
     parser.add_argument("--panel-sessions", type=int, default=5040, help="sessions of the panel")
     parser.add_argument("--daily-runs", type=int, nargs="+", default=RUNS, help="daily runs the growing lakes had")
     parser.add_argument(
-        "--only", choices=["membership", "since", "queries", "panel", "day", "growth"], help="one section"
+        "--only",
+        choices=["membership", "since", "queries", "panel", "day", "growth", "summary"],
+        help="one section",
     )
     asked = parser.parse_args()
     sections: dict[str, Callable[[], None]] = {
@@ -60,6 +63,7 @@ def main() -> None:
         "panel": lambda: panel(asked.securities, asked.panel_sessions),
         "day": day,
         "growth": lambda: growth(asked.daily_runs),
+        "summary": summary,
     }
     for name, section in sections.items():
         # without a choice none of those that take a quarter of an hour

@@ -304,7 +304,7 @@ def test_the_points_of_a_merge_are_those_that_are_tested(tmp_path):
 
 def test_a_merge_killed_at_random_loses_and_doubles_nothing(tmp_path):
     chance = random.Random(11)  # noqa: S311
-    for number in range(8):
+    for number in range(5):
         data = tmp_path / str(number)
         folder = data / "raw" / TABLE.name
         scattered(folder)
@@ -341,7 +341,7 @@ def appending(data: Path) -> subprocess.Popen[str]:
 
 def test_a_writer_killed_at_random_leaves_what_it_said_it_had_stored(tmp_path):
     chance = random.Random(12)  # noqa: S311
-    for number in range(4):
+    for number in range(3):
         data = tmp_path / str(number)
         process = appending(data)
         time.sleep(chance.uniform(0.5, 2))
