@@ -118,7 +118,7 @@ def divide(data: Path, count: int, *, merged: bool = True) -> None:
     raw, old = data / "raw", data / "old"
     raw.rename(old)
     divided = {name: _by_run(old / name, TABLES[name], clocks) for name in TABLES if name != REQUEST.name}
-    questions = _questions(old)
+    first, daily = _questions(old)
     appends: dict[str, list[tuple[int, pa.Table]]] = {name: [] for name in TABLES}
     sequences = itertools.count(1)
 
@@ -134,8 +134,8 @@ def divide(data: Path, count: int, *, merged: bool = True) -> None:
             else:
                 store(name, runs.get(number), clock)
         # an asset has its own questions, and stores them by itself
-        for asked in questions:
-            store(REQUEST.name, asked, clock)
+        for asked in daily if number else first:
+            store(REQUEST.name, _asked_on(asked, clock.date()) if number else asked, clock)
     for name, stored in appends.items():
         _write(raw / name, stored, merged)
     shutil.copy(old / "source.json", raw)
@@ -177,22 +177,36 @@ def _by_run(folder: Path, table: RawTable, clocks: Sequence[dt.datetime]) -> dic
     return {len(clocks): found[max(found)]} if table.name in DAILY_SNAPSHOTS and found else found
 
 
-def _questions(old: Path) -> list[pa.Table]:
-    """The newest question about every key, a table for each vendor and dataset: what a daily run asks."""
+def _questions(old: Path) -> tuple[list[pa.Table], list[pa.Table]]:
+    """All questions, and the newest about every key, which a daily run asks; a table for each vendor and dataset."""
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
         rows = con.execute(
             f"""
-            select * from read_parquet('{old}/request/part-*.parquet')
-            qualify row_number() over (partition by vendor, dataset, key order by window_end desc, ingest_seq desc) = 1
-            order by vendor, dataset, key
+            select
+                *,
+                row_number() over (partition by vendor, dataset, key order by window_end desc, ingest_seq desc) = 1
+                    as is_newest
+            from read_parquet('{old}/request/part-*.parquet')
+            order by vendor, dataset, key, window_end
             """
         ).to_arrow_table()
-    asked = rows.group_by(["vendor", "dataset"], use_threads=False).aggregate([]).to_pylist()
-    return [
+    groups = rows.group_by(["vendor", "dataset"], use_threads=False).aggregate([]).to_pylist()
+    asked = [
         rows.filter((pc.field("vendor") == group["vendor"]) & (pc.field("dataset") == group["dataset"]))
-        for group in asked
+        for group in groups
     ]
+    newest = [found.filter(pc.field("is_newest")) for found in asked]
+    return [found.select(REQUEST.schema.names) for found in asked], [
+        found.select(REQUEST.schema.names) for found in newest
+    ]
+
+
+def _asked_on(rows: pa.Table, day: dt.date) -> pa.Table:
+    for name in ("window_start", "window_end"):
+        days = pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows)
+        rows = rows.set_column(rows.schema.get_field_index(name), name, days)
+    return rows
 
 
 def _dated(rows: pa.Table, session: dt.date) -> pa.Table:
@@ -203,7 +217,6 @@ def _dated(rows: pa.Table, session: dt.date) -> pa.Table:
 def _fetched(rows: pa.Table, table: RawTable, sequence: int, clock: dt.datetime) -> pa.Table:
     """Rows as fetched at a clock in an append of their own."""
     moment = BOOKKEEPING.field("fetched_at").type
-    day = pa.scalar(clock.date(), pa.date32())
     names = [f"{sequence:08d}-{number if table is REQUEST else 0:05d}" for number in range(rows.num_rows)]
     values = {
         "ingest_seq": pa.repeat(pa.scalar(sequence, pa.int64()), rows.num_rows),
@@ -211,11 +224,7 @@ def _fetched(rows: pa.Table, table: RawTable, sequence: int, clock: dt.datetime)
         "request_id": pa.array(names),
     }
     if table is REQUEST:
-        values |= {
-            "available_at": values["fetched_at"],
-            "window_start": pa.repeat(day, rows.num_rows),
-            "window_end": pa.repeat(day, rows.num_rows),
-        }
+        values["available_at"] = values["fetched_at"]
     for name, value in values.items():
         rows = rows.set_column(rows.schema.get_field_index(name), name, value)
     return rows.cast(table.schema)

@@ -25,6 +25,7 @@ RUNS = 70
 def filled(tmp_path: Path) -> Path:
     """A lake that one run has filled: bars of 80 sessions, one valuation, two questions."""
     lake = Lake(tmp_path, "sandbox")
+    lake.archive(b"Ticker,Name\n", "csv", "blackrock", "holdings", "IWM")
     now = end_of_day(FILLED)
 
     def append(table: RawTable, rows: list[dict]) -> None:
