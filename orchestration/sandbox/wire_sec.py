@@ -87,12 +87,9 @@ def _document(seed: int, item: Filing) -> str:
         net, share = held.net_assets, COLLATERAL[index_funds()[item.fund]]
         lines = _lines(seed, item, held) + _vehicle("Institutional", net * share, net)
     gained = months(seed, item.fund, item.period)
-    amended = item.form.endswith("/A")
-    # what the amendment puts right: the first report left out half of what was sold in the first month
-    flows = "".join(
-        _flow(number, month, 1.0 if amended or number > 1 or not will_be_amended(seed, item.fund, item.period) else 0.5)
-        for number, month in enumerate(gained, 1)
-    )
+    # what the amendment puts right: the first report counted half of what was sold as redeemed again the same month
+    wrong = 0.5 if will_be_amended(seed, item.fund, item.period) and not item.form.endswith("/A") else 0.0
+    flows = "".join(_flow(number, month, wrong if number == 1 else 0.0) for number, month in enumerate(gained, 1))
     returns = " ".join(f'rtn{number}="{month.total_return_pct:.8f}"' for number, month in enumerate(gained, 1))
     series = f"<seriesId>{item.series_id}</seriesId>" if item.series_id else ""
     year = item.period.year + (item.period.month > 3)
@@ -110,11 +107,9 @@ def _document(seed: int, item: Filing) -> str:
     )
 
 
-def _flow(number: int, month: Month, part: float) -> str:
-    return (
-        f'<mon{number}Flow redemption="{month.redemptions:.8f}" reinvestment="0.00000000" '
-        f'sales="{month.sales * part:.8f}"/>'
-    )
+def _flow(number: int, month: Month, twice: float) -> str:
+    sales, redemptions = month.sales * (1 + twice), month.redemptions + month.sales * twice
+    return f'<mon{number}Flow redemption="{redemptions:.8f}" reinvestment="0.00000000" sales="{sales:.8f}"/>'
 
 
 _NAMES: dict[tuple[int, bool], list[str]] = {}

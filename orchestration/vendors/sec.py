@@ -8,7 +8,7 @@ import hashlib
 import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -155,7 +155,7 @@ def book_date(report_date: dt.date) -> dt.date:
 
 
 @contextmanager
-def _without_collecting() -> Iterator[None]:
+def _without_collecting() -> Generator[None]:
     """Keep Python from looking for cycles among a hundred thousand elements: it takes two thirds of the time."""
     collects = gc.isenabled()
     gc.disable()

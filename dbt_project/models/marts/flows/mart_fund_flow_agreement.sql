@@ -52,6 +52,7 @@ same_month as (
         daily.symbol,
         sessions.month_start,
         count(daily.flow_usd) as flows,
+        count(daily.flow_at_previous_nav_usd) as flows_at_previous_nav,
         sum(daily.flow_usd) as flow_usd,
         sum(daily.flow_at_previous_nav_usd) as flow_at_previous_nav_usd,
         arg_max(daily.aum_usd, daily.flow_date) as last_aum_usd,
@@ -99,7 +100,8 @@ compared as (
             when session_before.flows = expected.sessions then cast(session_before.flow_usd as double)
         end as flow_if_session_before_usd,
         case
-            when same_month.flows = expected.sessions then cast(same_month.flow_at_previous_nav_usd as double)
+            when same_month.flows_at_previous_nav = expected.sessions
+                then cast(same_month.flow_at_previous_nav_usd as double)
         end as flow_at_previous_nav_usd,
         filed.filed_net_assets_usd,
         case when same_month.last_date = expected.last_session then same_month.last_aum_usd end as aum_usd,
