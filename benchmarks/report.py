@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -9,6 +10,8 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from orchestration.build.facts import git_commit
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -32,6 +35,11 @@ def used_by(process: subprocess.Popen) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     # kilobytes on Linux, bytes on macOS
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def about() -> dict[str, object]:
+    """When, on which commit and on how many cores was measured."""
+    return {"date": dt.datetime.now(dt.UTC).date().isoformat(), "commit": git_commit(), "cores": os.cpu_count()}
 
 
 def save(name: str, results: Mapping[str, object]) -> Path:

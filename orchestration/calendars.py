@@ -45,11 +45,13 @@ def is_session(day: dt.date) -> bool:
     return nyse().is_session(day.isoformat())
 
 
+@cache
 def session_close(session: dt.date) -> dt.datetime:
     """Closing time of a session in New York (13:00 on half days)."""
     return nyse().session_close(session.isoformat()).to_pydatetime().astimezone(NEW_YORK)
 
 
+@cache
 def session_open(session: dt.date) -> dt.datetime:
     """Opening time of a session in New York."""
     return nyse().session_open(session.isoformat()).to_pydatetime().astimezone(NEW_YORK)
@@ -67,6 +69,7 @@ def session_on_or_before(day: dt.date) -> dt.date:
     return nyse().date_to_session(day.isoformat(), direction="previous").date()
 
 
+@cache
 def next_session(day: dt.date) -> dt.date:
     """The first session after a date."""
     return nyse().date_to_session((day + dt.timedelta(days=1)).isoformat(), direction="next").date()

@@ -148,3 +148,67 @@
     ) -%}
     {{ return(other.rows | length == 0) }}
 {%- endmacro %}
+
+{#
+    What a table that grows keeps from the last build. `step` is the model that says which of its input rows changed.
+
+    Returns the table that this model replaces, as `rows`, and that step, as `changes`; none where everything is computed:
+    in a full build, in the first one, and in unit tests. A model then has one more source of rows, and joins its inputs
+    to the changes to compute what is left.
+#}
+{% macro kept_by(step) -%}
+    {%- if model.resource_type != 'model' -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {#- named before anything else, because dbt learns from it what this model stands on -#}
+    {%- set changes = ref(step) -%}
+    {%- set rows = predecessor() -%}
+    {{ return({'rows': rows, 'changes': changes} if rows else none) }}
+{%- endmacro %}
+
+{# The table that this model replaces; none in a full build and in the first one. #}
+{% macro predecessor() -%}
+    {%- if not execute or flags.FULL_REFRESH or model.resource_type != 'model' -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {{ return(adapter.get_relation(this.database, this.schema, this.table)) }}
+{%- endmacro %}
+
+{#
+    Ends a model that says what changed since the last build, over a CTE `digests` with the columns `key`, `at` and
+    digest. A row is changed if it, or any earlier row of its key, is new or has another digest, or if an earlier one is
+    gone: a table that never looks ahead can keep all rows before.
+#}
+{% macro changed_since_last_build(key, at) -%}
+    {%- set before = predecessor() -%}
+    {%- if before %}
+    changed as (
+        select
+            {{ key }},
+            min({{ at }}) as changed_from
+        from digests
+        full join {{ before }} as before using ({{ key }}, {{ at }})
+        where digests.digest is distinct from before.digest
+        group by {{ key }}
+    )
+
+    select
+        digests.{{ key }},
+        digests.{{ at }},
+        digests.digest,
+        coalesce(digests.{{ at }} >= changed.changed_from, false) as is_changed
+    from digests
+    left join changed on digests.{{ key }} = changed.{{ key }}
+    {%- else %}
+    every_row as (
+        select * from digests
+    )
+
+    select
+        {{ key }},
+        {{ at }},
+        digest,
+        true as is_changed
+    from every_row
+    {%- endif %}
+{%- endmacro %}

@@ -8,8 +8,11 @@
     A search back row by row is quadratic. Most rows find both answers among the six before them. The rest look first
     through their own block of 32, then at the highest and lowest value of each earlier block, and last through the rows
     of the one block found. Plain joins and aggregates, which DuckDB and Spark share.
+
+    `earlier` names a CTE with the same columns and the rows before those of `source`, where only the later rows are asked
+    for. What `source` does not answer is compared with each of them, so `source` should be short then.
 #}
-{% macro since_dates(source, keys, day, value) -%}
+{% macro since_dates(source, keys, day, value, earlier=none) -%}
     {%- set listed = keys | join(', ') -%}
     since_numbered as (
         select
@@ -116,10 +119,11 @@
     ),
 
     {% endfor %}
-    since as (
+    {{ 'since_in_source' if earlier else 'since' }} as (
         select
             {% for key in keys %}this_day.{{ key }}, {% endfor %}
             this_day.day,
+            {{ 'this_day.x,' if earlier }}
             coalesce(this_day.high_since, near.high_since, since_high.found) as high_since,
             coalesce(this_day.low_since, near.low_since, since_low.found) as low_since
         from since_first as this_day
@@ -131,4 +135,35 @@
                 this_day.day = {{ alias }}.day
         {% endfor %}
     )
+    {%- if earlier %},
+
+    since_before as (
+        select
+            {% for key in keys %}this.{{ key }}, {% endfor %}
+            this.day,
+            max(case when round(earlier.{{ value }}, 12) >= this.x then earlier.{{ day }} end) as high_since,
+            max(case when round(earlier.{{ value }}, 12) <= this.x then earlier.{{ day }} end) as low_since
+        from since_in_source as this
+        inner join {{ earlier }} as earlier
+            on {% for key in keys %}this.{{ key }} = earlier.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+
+        where
+            this.high_since is null
+            or this.low_since is null
+        group by {% for key in keys %}this.{{ key }}, {% endfor %}this.day
+    ),
+
+    since as (
+        select
+            {% for key in keys %}this.{{ key }}, {% endfor %}
+            this.day,
+            coalesce(this.high_since, since_before.high_since) as high_since,
+            coalesce(this.low_since, since_before.low_since) as low_since
+        from since_in_source as this
+        left join since_before
+            on
+                {% for key in keys %}this.{{ key }} = since_before.{{ key }} and {% endfor %}
+                this.day = since_before.day
+    )
+    {%- endif %}
 {%- endmacro %}

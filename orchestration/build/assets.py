@@ -25,13 +25,15 @@ from orchestration.settings import REPOSITORY, load_settings
 
 # of what the steps print, where they end without a result to read
 LINES_SHOWN = 15
+# what the steps print is told in parts: an event in Dagster's history costs more than what one line says
+LINES_TOLD_TOGETHER = 40
 
 
 class BuildConfig(dg.Config):
     """How to build.
 
     Attributes:
-        force: Build even where nothing changed.
+        force: Build even where nothing changed, and compute every row of every table.
     """
 
     force: bool = False
@@ -69,7 +71,7 @@ def warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterato
         return
     (target / "run_results.json").unlink(missing_ok=True)
     try:
-        said = _run_steps(context, settings.data_dir, target)
+        said = _run_steps(context, settings.data_dir, target, full=config.force)
     finally:
         # a failed build is recorded as well: publish refuses it by name
         if (target / "run_results.json").exists():
@@ -110,14 +112,20 @@ def _standing(data_dir: Path, inputs: str) -> list[dict[str, Any]] | None:
     return results["results"] if same and not list(failures(results["results"], manifest)) else None
 
 
-def _run_steps(context: dg.AssetExecutionContext, data_dir: Path, target: Path) -> str:
+def _run_steps(context: dg.AssetExecutionContext, data_dir: Path, target: Path, *, full: bool) -> str:
     """Run the steps in a process of their own, which closes the database when it ends.
+
+    Args:
+        context: Where to log.
+        data_dir: The data directory.
+        target: Folder for dbt's artifacts.
+        full: Whether to keep no rows of the last build.
 
     Returns:
         The last lines it printed where a step failed; nothing where all passed.
     """
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "orchestration.build.steps", str(target)],
+        [sys.executable, "-m", "orchestration.build.steps", str(target), *(["--full-refresh"] if full else [])],
         cwd=REPOSITORY,
         # dbt reads the folder from the environment, in which the default is not spelled out
         env={**os.environ, "SMALLCAP_DATA_DIR": str(data_dir)},
@@ -126,16 +134,23 @@ def _run_steps(context: dg.AssetExecutionContext, data_dir: Path, target: Path) 
         text=True,
     )
     newest: deque[str] = deque(maxlen=LINES_SHOWN)
+    told: list[str] = []
     try:
         for line in process.stdout or ():
             newest.append(line)
-            # a line for each node: of use in the UI, too much for a terminal
-            context.log.debug(line.rstrip())
+            told.append(line)
+            if len(told) == LINES_TOLD_TOGETHER:
+                # a line for each node: of use in the UI, too much for a terminal
+                context.log.debug("".join(told).rstrip())
+                told.clear()
     except BaseException:
         # interrupted: dbt must not go on writing behind the run that ended
         process.terminate()
         process.wait()
         raise
+    finally:
+        if told:
+            context.log.debug("".join(told).rstrip())
     return "".join(newest) if process.wait() else ""
 
 

@@ -11,8 +11,8 @@ from orchestration.settings import REPOSITORY, Settings
 
 # the clock counts by its New York date, the names of release and commit change no row outside dim_release
 NOT_COUNTED = ("now_at", "release_id", "git_commit")
-CODE = ("dbt_project/**/*.sql", "dbt_project/**/*.yml", "dbt_project/**/*.csv", "orchestration/**/*.py")
-LOCK = "requirements.lock"
+DBT_CODE = ("**/*.sql", "**/*.yml", "**/*.csv")
+LOCK = REPOSITORY / "requirements.lock"
 
 
 def fingerprint(settings: Settings, facts: Mapping[str, str]) -> str:
@@ -29,10 +29,21 @@ def fingerprint(settings: Settings, facts: Mapping[str, str]) -> str:
     for part in _sorted(raw.glob("*/part-*.parquet")):
         digest.update(f"{part.relative_to(raw)} {part.stat().st_size}\n".encode())
     counted = [path for path in reference.glob("*.parquet") if path.stem != "run"]
-    code = [path for pattern in CODE for path in REPOSITORY.glob(pattern) if "target" not in path.parts]
-    for path in _sorted([*counted, *code, REPOSITORY / LOCK]):
-        digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    digest.update(_contents(counted).encode())
+    digest.update(code_digest(REPOSITORY / "dbt_project").encode())
     return digest.hexdigest()
+
+
+def code_digest(project: Path) -> str:
+    """Hash of a dbt project with its seeds, of this package and of the versions of all others."""
+    dbt = [path for pattern in DBT_CODE for path in project.glob(pattern)]
+    python = (REPOSITORY / "orchestration").rglob("*.py")
+    return _contents([*(path for path in dbt if "target" not in path.relative_to(project).parts), *python, LOCK])
+
+
+def _contents(paths: Iterable[Path]) -> str:
+    lines = (f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in _sorted(paths))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _sorted(paths: Iterable[Path]) -> list[Path]:

@@ -56,10 +56,7 @@ class BuildRecord:
     @property
     def is_untouched(self) -> bool:
         """Whether the database is the one the build left, closed and unchanged."""
-        if not self.database_path.exists() or self.database_path.with_name(f"{self.database_path.name}.wal").exists():
-            return False
-        stat = self.database_path.stat()
-        return (stat.st_size, stat.st_mtime_ns) == (self.database_size, self.database_mtime_ns)
+        return database_state(self.database_path) == (self.database_size, self.database_mtime_ns)
 
 
 def record_build(
@@ -125,6 +122,14 @@ def load_record(data_dir: Path) -> BuildRecord | None:
         return BuildRecord(**content)
     except (TypeError, KeyError, ValueError) as error:
         raise BuildRecordError(f"{path} is not a build record ({error})") from error
+
+
+def database_state(path: Path) -> tuple[int, int] | None:
+    """Size and modification time of a database that is closed; None where there is none, or where it is open."""
+    if not path.exists() or path.with_name(f"{path.name}.wal").exists():
+        return None
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 from google.protobuf.json_format import MessageToDict
 
+from orchestration.build.growth import Growth
 from orchestration.build.resolve import write_decisions
 from orchestration.lake.store import write_atomically
 from orchestration.settings import REPOSITORY
@@ -38,11 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--project", type=Path, default=REPOSITORY / "dbt_project", help="the dbt project")
     parser.add_argument("--select", nargs="+", default=["fqn:*"], help="what of the second part to build")
     parser.add_argument("--exclude", nargs="+", default=[], help="what of both parts to leave out")
-    parser.add_argument("--full-refresh", action="store_true", help="build tables anew that are usually appended to")
+    parser.add_argument("--full-refresh", action="store_true", help="compute all rows, keep none of the last build")
     asked = parser.parse_args(arguments)
     target: Path = asked.target
     options = ["--profiles-dir", str(asked.project), "--project-dir", str(asked.project)]
     options += ["--target-path", str(target), "--log-path", str(target / "logs")]
+    # at debug the log of a build is five megabytes, and writing it a tenth of the time of the build
+    options += ["--log-level-file", "info"]
     began = time.perf_counter()
     parsed = dbtRunner().invoke(["--quiet", "parse", *options])
     if not parsed.success or not isinstance(parsed.result, Manifest):
@@ -51,7 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dbt = dbtRunner(manifest=parsed.result, callbacks=[_say])
     # unit tests look at the code and at rows of their own, never at data: they belong to the test suite
     options += ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
-    options += ["--full-refresh"] if asked.full_refresh else []
+    data_dir = Path(os.environ["SMALLCAP_DATA_DIR"])
+    growth = Growth(data_dir, asked.project, [*asked.select, *asked.exclude])
+    grows = growth.is_possible() and not asked.full_refresh
+    print("rows of the last build are kept" if grows else "all rows are computed", flush=True)
+    options += [] if grows else ["--full-refresh"]
+    growth.begin()
     first, second = FILES_AND_IDENTITIES, tuple(asked.select)
     results: list[dict[str, Any]] = []
     try:
@@ -64,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # dbt keeps the database open as long as its process lives, and nobody else could read it
             DuckDBConnectionManager.close_all_connections()
             if selected is first:
-                _decide(Path(os.environ["SMALLCAP_DATA_DIR"]))
+                _decide(data_dir)
+        growth.end()
     finally:
         if results:
             write_atomically(target / RESULTS, json.dumps(_as_one(results)).encode())

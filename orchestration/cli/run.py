@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import dagster as dg
 
@@ -25,33 +26,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     force = parser.parse_args(arguments).force
     try:
         settings = load_settings()
-        _home()
-        return _run(settings, force)
+        return _run(settings, _home(), force)
     except (SettingsError, LakeError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _home() -> None:
+def _home() -> Path:
     """Dagster keeps its history where the Makefile says, or in the repository."""
-    home = os.environ.setdefault("DAGSTER_HOME", str(REPOSITORY / ".dagster"))
-    os.makedirs(home, exist_ok=True)  # noqa: PTH103 - the setting is text
-    if not os.path.exists(os.path.join(home, "dagster.yaml")):  # noqa: PTH110, PTH118
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(REPOSITORY / ".dagster")))
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
         shutil.copy(REPOSITORY / "orchestration" / "dagster.yaml", home)
+    return home
 
 
-def _run(settings: Settings, force: bool) -> int:
+def _run(settings: Settings, home: Path, force: bool) -> int:
     started = time.monotonic()
     # importing the code location parses the dbt project, which takes seconds
     from orchestration.automation import range_tags
     from orchestration.definitions import defs
+    from orchestration.history import open_history
     from orchestration.ingest.scope import months_to_ask
 
     first, last = months_to_ask(settings)
     clock = f"{settings.now():%Y-%m-%d %H:%M %Z}"
     print(f"smallcap-lake: source {settings.source}, clock {clock}, {first:%Y-%m} to {last:%Y-%m}", flush=True)
     config = {**QUIET, "ops": {"warehouse": {"config": {"force": force}}}}
-    with dg.DagsterInstance.get() as instance:
+    with open_history(home) as instance:
         result = defs.resolve_job_def("smallcap_daily").execute_in_process(
             instance=instance, tags=range_tags(first, last), run_config=config, raise_on_error=False
         )

@@ -5,7 +5,7 @@ import datetime as dt
 import dagster as dg
 import pyarrow as pa
 
-from orchestration.calendars import NEW_YORK, nyse, session_close
+from orchestration.calendars import NEW_YORK, nyse
 from orchestration.ingest.common import GROUP, OWNER, asset_metadata, reference_file
 from orchestration.lake.contracts import MOMENT
 from orchestration.lake.store import Lake, write_table_atomically
@@ -95,14 +95,15 @@ def session_table(now: dt.datetime) -> pa.Table:
     """One row for each NYSE session from 1990 through twelve months after the clock."""
     calendar = nyse()
     last = now.astimezone(NEW_YORK).date() + HORIZON
-    sessions = [stamp.date() for stamp in calendar.sessions_in_range("1989-12-01", str(last + dt.timedelta(days=14)))]
+    spanned = calendar.schedule.loc["1989-12-01" : str(last + dt.timedelta(days=14))]
+    sessions = [stamp.date() for stamp in spanned.index]
+    opens, closes = (dict(zip(sessions, spanned[name].dt.to_pydatetime(), strict=True)) for name in ("open", "close"))
     early = {stamp.date() for stamp in calendar.early_closes}
-    opens = calendar.opens
     rows = [
         {
             "session_date": day,
-            "open_at": opens[str(day)].to_pydatetime(),
-            "close_at": session_close(day),
+            "open_at": opens[day],
+            "close_at": closes[day].astimezone(NEW_YORK),
             "is_early_close": day in early,
             "previous_session": before,
             "next_session": after,

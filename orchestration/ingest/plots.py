@@ -13,6 +13,8 @@ import pandas as pd
 from orchestration.lake.store import Lake
 
 WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.2, 2.6, 80
+# left, bottom, width and height of the drawn part, as fractions of the picture
+MARGINS = (0.09, 0.12, 0.89, 0.77)
 A_YEAR = dt.timedelta(days=366)
 
 
@@ -24,15 +26,16 @@ def line_plot(lines: Mapping[str, pd.Series], title: str, unit: str) -> dg.Metad
     # a second of imports, which only a run that draws should pay
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DPI)
+    # fixed margins: finding them by drawing twice is half the time of a plot
+    axes = figure.add_axes(MARGINS)
     for name, series in drawn.items():
         axes.plot(pd.to_datetime(series.index), series.to_numpy(), label=name, linewidth=1)
     axes.set_title(title, fontsize=9)
     axes.set_ylabel(unit, fontsize=8)
     axes.tick_params(labelsize=7)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7, loc="best")
+    axes.legend(fontsize=7, loc="upper left")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     picture = base64.b64encode(buffer.getvalue()).decode()

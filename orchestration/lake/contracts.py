@@ -31,6 +31,7 @@ class RawTable:
         key: Columns that name one fact; newer rows with the same key are revisions of it.
         tolerance: Relative difference up to which two doubles are the same answer.
         is_snapshot: Rows of one key belong together: an answer is stored whole or, where equal, not at all.
+        is_log: Every row is new by its key, which holds the append it came in; nothing stored is compared.
         not_compared: Columns whose change alone makes no revision.
         keeps_availability: A revision restates what the market already knew (a split), so it keeps the first
             availability; elsewhere it is knowable from the moment it was fetched.
@@ -44,6 +45,7 @@ class RawTable:
     key: tuple[str, ...]
     tolerance: float = 0.0
     is_snapshot: bool = False
+    is_log: bool = False
     not_compared: tuple[str, ...] = ()
     keeps_availability: bool = False
     basis_date: str | None = None
@@ -337,6 +339,7 @@ REQUEST = RawTable(
         ]
     ),
     key=("request_id",),
+    is_log=True,
 )
 QUARANTINE = RawTable(
     "quarantine",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,12 +13,12 @@ import duckdb
 import pyarrow.parquet as pq
 
 from orchestration.publish.files import duckdb_connection, sha256_of
+from orchestration.publish.parts import BIG_TABLE_ROWS, YEAR_COLUMNS, Parts, parts_of
 from orchestration.publish.restricted import Licensing, licensing, restricted_keys
+from orchestration.publish.standing import link_or_copy, stamp_of
 from orchestration.publish.tables import SCHEMA, Table, literal, quoted
 
-BIG_TABLE_ROWS = 1_000_000
 ROW_GROUP_ROWS = 122_880
-YEAR_COLUMNS = ("session_date", "flow_date", "as_of_date")
 CONTENT_DATES = (
     *YEAR_COLUMNS,
     "observation_date",
@@ -81,6 +80,42 @@ class LeftOut:
     keys: dict[str, list[str]]
 
 
+@dataclass(frozen=True)
+class LastExport:
+    """The release exported last, whose files stand for parts that did not change.
+
+    Attributes:
+        folder: Its folder.
+        files: Its files by path, as its manifest lists them.
+        noted: By path, the fingerprint of the rows and the stamp the file had.
+    """
+
+    folder: Path
+    files: Mapping[str, ExportedFile]
+    noted: Mapping[str, tuple[str, str]]
+
+    def holds(self, path: str, fingerprint: str) -> bool:
+        """Whether a file with these rows stands there, untouched."""
+        return path in self.files and self.noted.get(path) == (fingerprint, stamp_of(self.folder / path))
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export wrote.
+
+    Attributes:
+        tables: By name, as the manifest describes them.
+        left_out: What was left out; None where nothing was to be.
+        fingerprints: By path of a file, of its rows.
+        parts: By table, of all its rows, those left out included.
+    """
+
+    tables: dict[str, ExportedTable]
+    left_out: LeftOut | None
+    fingerprints: dict[str, str]
+    parts: dict[str, Parts]
+
+
 def export_tables(
     data_dir: Path,
     database: Path,
@@ -91,7 +126,8 @@ def export_tables(
     with_restricted: bool = True,
     release_id: str | None = None,
     big_table_rows: int = BIG_TABLE_ROWS,
-) -> tuple[dict[str, ExportedTable], LeftOut | None]:
+    last: LastExport | None = None,
+) -> Export:
     """Write every table of the build database below a fresh folder.
 
     Args:
@@ -103,25 +139,27 @@ def export_tables(
         with_restricted: Whether rows that may not be redistributed are written.
         release_id: Name written into dim_release, where it differs from the build's.
         big_table_rows: Tables with more rows become one file a year.
-
-    Returns:
-        What was written by table name, and what was left out (None where nothing was to be).
+        last: An earlier export; what did not change since is linked from it.
     """
-    exported: dict[str, ExportedTable] = {}
-    left_out: dict[str, dict[str, str | int | bool]] = {}
+    done = Export({}, None if with_restricted else LeftOut({}, {}), {}, {})
     with duckdb_connection(data_dir, database, read_only=True) as con:
         for table in tables:
             rights = licensing(con, table, tables)
-            where = "true" if with_restricted else rights.allowed_where
-            if rights.is_restricted and not with_restricted:
-                left_out[table.name] = _left_out(con, table, rights, folder / ".full", big_table_rows)
+            source = relation(table, release_id)
+            whole = done.parts[table.name] = parts_of(con, table, f"({source})", big_table_rows)
+            where, parts = "true", whole
+            if rights.is_restricted and done.left_out:
+                done.left_out.tables[table.name] = _left_out(con, table, rights, whole)
                 if rights.is_left_out:
                     continue
-            source = relation(table, release_id)
-            files = _write(con, table, f"({source} where {where})", folder, big_table_rows)
-            exported[table.name] = _described(con, table, files, folder, rights, where, clock_day, with_restricted)
-        keys = restricted_keys(con, tables)
-    return exported, None if with_restricted else LeftOut(left_out, keys)
+                where = rights.allowed_where
+                parts = parts_of(con, table, f"({source} where {where})", big_table_rows)
+            files = _write(con, table, f"({source} where {where})", parts, folder, last)
+            done.fingerprints.update({file.path: parts.fingerprint(_year_of(file.path)) for file in files})
+            done.tables[table.name] = _described(con, table, files, folder, rights, where, clock_day, with_restricted)
+        if done.left_out:
+            done.left_out.keys.update(restricted_keys(con, tables))
+    return done
 
 
 def relation(table: Table, release_id: str | None = None, catalog: str | None = None) -> str:
@@ -148,20 +186,23 @@ def table_json(table: ExportedTable) -> dict[str, object]:
 
 
 def _write(
-    con: duckdb.DuckDBPyConnection, table: Table, relation: str, folder: Path, big_table_rows: int
+    con: duckdb.DuckDBPyConnection, table: Table, relation: str, parts: Parts, folder: Path, last: LastExport | None
 ) -> tuple[ExportedFile, ...]:
-    folder.mkdir(parents=True, exist_ok=True)
-    year_column = _year_column(con, table, relation, big_table_rows)
-    if year_column is None:
-        return (_write_file(con, table, relation, "true", folder, f"{table.name}.parquet"),)
-    column = quoted(year_column)
-    years = con.execute(f"select distinct year({column}) from {relation} order by 1").fetchall()
+    """Write the files of a table, and link those of which the last export holds the same rows."""
     files = []
-    for (year,) in years:
-        path = f"{table.name}/year={year}/{table.name}.parquet"
-        where = f"{column} >= date '{year}-01-01' and {column} < date '{year + 1}-01-01'"
-        files.append(_write_file(con, table, relation, where, folder, path))
+    for year in parts.years:
+        path = f"{table.name}/year={year}/{table.name}.parquet" if year else f"{table.name}.parquet"
+        if last and last.holds(path, parts.fingerprint(year)):
+            link_or_copy(last.folder / path, folder / path)
+            files.append(last.files[path])
+        else:
+            files.append(_write_file(con, table, relation, parts.where(year), folder, path))
     return tuple(files)
+
+
+def _year_of(path: str) -> str:
+    """The year in the path of a file; the empty text where the table is one file."""
+    return path.partition("/year=")[2][:4]
 
 
 def _write_file(
@@ -174,17 +215,6 @@ def _write_file(
         f"(format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS})"
     )
     return ExportedFile(path, pq.read_metadata(target).num_rows, target.stat().st_size, sha256_of(target))
-
-
-def _year_column(con: duckdb.DuckDBPyConnection, table: Table, relation: str, big_table_rows: int) -> str | None:
-    dates = {c.name for c in table.columns if c.data_type == "DATE"}
-    column = next((name for name in YEAR_COLUMNS if name in dates), None)
-    if column is None:
-        return None
-    found = con.execute(f"select count(*), count({quoted(column)}) from {relation}").fetchone()
-    rows, dated = found or (0, 0)
-    # a row without a date has no year to lie in
-    return column if rows > big_table_rows and rows == dated else None
 
 
 def _described(
@@ -234,13 +264,13 @@ def _described(
 
 
 def _left_out(
-    con: duckdb.DuckDBPyConnection, table: Table, rights: Licensing, scratch: Path, big_table_rows: int
+    con: duckdb.DuckDBPyConnection, table: Table, rights: Licensing, whole: Parts
 ) -> dict[str, str | int | bool]:
     """Rows a table loses, and its hash with them: the served database holds them, so it must notice their changes."""
-    try:
-        files = _write(con, table, f"({relation(table)})", scratch, big_table_rows)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    kept = con.execute(f"select count(*) from {SCHEMA}.{quoted(table.name)} where {rights.allowed_where}").fetchone()
-    rows = sum(f.rows for f in files) - (kept[0] if kept else 0)
-    return {"rows": rows, "is_whole_table": rights.is_left_out, "content_sha256": content_hash(files)}
+    name = f"{SCHEMA}.{quoted(table.name)}"
+    rows = con.execute(f"select count(*) from {name} where ({rights.allowed_where}) is not true").fetchone()
+    return {
+        "rows": rows[0] if rows else 0,
+        "is_whole_table": rights.is_left_out,
+        "content_sha256": hashlib.sha256("".join(map(whole.fingerprint, whole.years)).encode()).hexdigest(),
+    }

@@ -7,7 +7,6 @@ replaced when it is checked, and `latest` moves last.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,10 +17,9 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from orchestration.calendars import NEW_YORK
-from orchestration.lake.store import write_atomically
 from orchestration.publish.audit import Audit, audit
 from orchestration.publish.brief import write_brief
-from orchestration.publish.exports import BIG_TABLE_ROWS, export_tables
+from orchestration.publish.exports import Export, ExportedFile, LastExport, export_tables
 from orchestration.publish.files import duckdb_connection, remove_folder, replace_link, sync, sync_tree
 from orchestration.publish.manifest import (
     build_manifest,
@@ -31,7 +29,10 @@ from orchestration.publish.manifest import (
     same_content,
     write_manifest,
 )
+from orchestration.publish.parts import BIG_TABLE_ROWS
+from orchestration.publish.served import NAME as SERVED
 from orchestration.publish.served import build_served, remove_temporaries, served_release, swap_in
+from orchestration.publish.standing import Standing, load_standing, note_standing, stamp_of
 from orchestration.publish.tables import PublishRefused, Table, published_tables, with_stored_types
 from orchestration.settings import Settings
 
@@ -39,8 +40,6 @@ LATEST = "latest"
 PARTIAL = ".partial-"
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 LOCK_TIMEOUT_SECONDS = 600
-
-PUBLISHED = "published.json"
 
 
 @dataclass(frozen=True)
@@ -128,22 +127,24 @@ def _publish(settings: Settings, found: Audit, exports: Path, force: bool, big_t
             f"Not published: the release id {record.release_id!r} is no file name. Build again: make run."
         )
     _remove_leftovers(data_dir, exports)
-    standing = latest_release(exports)
-    if standing and not force and _was_published(settings, exports / standing, record.invocation_id):
-        manifest = load_manifest(exports / standing) or {}
-        removed = _retain(exports, standing, settings.releases_kept)
-        return _result("unchanged", data_dir, exports / standing, manifest, removed)
+    latest = latest_release(exports)
+    standing = load_standing(data_dir)
+    if latest and not force and _says_this_build(settings, exports / latest, standing, record.invocation_id):
+        manifest = load_manifest(exports / latest) or {}
+        removed = _retain(exports, latest, settings.releases_kept)
+        return _result("unchanged", data_dir, exports / latest, manifest, removed)
     tables = _tables(data_dir, found)
     release_id = _free_name(exports, record.release_id)
     partial = exports / f"{PARTIAL}{release_id}"
     partial.mkdir()
-    manifest = _write_release(settings, found, tables, partial, release_id, big_table_rows)
+    last = None if force else _last_export(exports, standing)
+    manifest, export = _write_release(settings, found, tables, partial, release_id, big_table_rows, last)
 
-    if standing and not force and _stands(data_dir, exports / standing, manifest):
+    if latest and not force and _stands(data_dir, exports / latest, manifest):
         remove_folder(partial)
-        _note(settings, standing, record.invocation_id)
-        removed = _retain(exports, standing, settings.releases_kept)
-        return _result("unchanged", data_dir, exports / standing, manifest, removed)
+        _note(settings, exports / latest, record.invocation_id, export, standing.served_bytes)
+        removed = _retain(exports, latest, settings.releases_kept)
+        return _result("unchanged", data_dir, exports / latest, manifest, removed)
 
     unfinished = None if force else _unfinished(exports, record.release_id, manifest)
     if unfinished:
@@ -153,29 +154,51 @@ def _publish(settings: Settings, found: Audit, exports: Path, force: bool, big_t
         sync_tree(partial)
         release = partial.replace(exports / release_id)
         sync(exports)
-    swap_in(data_dir, build_served(data_dir, record.database_path, tables, release.name))
+    old = None if force else standing
+    served, is_new = build_served(data_dir, record.database_path, tables, release.name, export.parts, old)
+    swap_in(data_dir, served)
     replace_link(exports / LATEST, release.name)
-    _note(settings, release.name, record.invocation_id)
+    _note(settings, release, record.invocation_id, export, 0 if is_new else standing.served_bytes)
     removed = _retain(exports, release.name, settings.releases_kept)
     return _result("published", data_dir, release, manifest, removed)
 
 
-def _note(settings: Settings, release: str, invocation_id: str) -> None:
-    """Remember which build a release says, so that publishing it again need not export it to find out."""
-    noted = {"release": release, "invocation_id": invocation_id, "with_restricted": settings.export_restricted}
-    write_atomically(settings.data_dir / "build" / PUBLISHED, (json.dumps(noted, indent=2) + "\n").encode())
+def _note(settings: Settings, release: Path, invocation_id: str, export: Export, served_bytes: int) -> None:
+    """Remember which build a release says, and what its files hold.
+
+    `served_bytes` is the size of the served database when it was built from nothing; 0 where that was just now.
+    """
+    served = settings.data_dir / SERVED
+    note_standing(
+        settings.data_dir,
+        Standing(
+            release=release.name,
+            invocation_id=invocation_id,
+            with_restricted=settings.export_restricted,
+            files={path: (said, stamp_of(release / path)) for path, said in export.fingerprints.items()},
+            served={name: parts.months for name, parts in export.parts.items()},
+            served_stamp=stamp_of(served),
+            served_bytes=served_bytes or served.stat().st_size,
+        ),
+    )
 
 
-def _was_published(settings: Settings, release: Path, invocation_id: str) -> bool:
+def _last_export(exports: Path, standing: Standing) -> LastExport | None:
+    """The release noted last, to link unchanged files from."""
+    folder = exports / standing.release
+    manifest = load_manifest(folder) if standing.release else None
+    if manifest is None:
+        return None
+    files = [ExportedFile(**file) for table in manifest["tables"].values() for file in table["files"]]
+    return LastExport(folder, {file.path: file for file in files}, standing.files)
+
+
+def _says_this_build(settings: Settings, release: Path, standing: Standing, invocation_id: str) -> bool:
     """Whether a release is noted to say what this very build says, and still stands whole."""
-    try:
-        noted = json.loads((settings.data_dir / "build" / PUBLISHED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    wanted = {"release": release.name, "invocation_id": invocation_id, "with_restricted": settings.export_restricted}
+    wanted = (release.name, invocation_id, settings.export_restricted)
     manifest = load_manifest(release)
     return (
-        noted == wanted
+        (standing.release, standing.invocation_id, standing.with_restricted) == wanted
         and manifest is not None
         and is_whole(release, manifest)
         and served_release(settings.data_dir) == release.name
@@ -192,10 +215,16 @@ def _tables(data_dir: Path, found: Audit) -> tuple[Table, ...]:
 
 
 def _write_release(
-    settings: Settings, found: Audit, tables: Sequence[Table], folder: Path, release_id: str, big_table_rows: int
-) -> dict[str, Any]:
+    settings: Settings,
+    found: Audit,
+    tables: Sequence[Table],
+    folder: Path,
+    release_id: str,
+    big_table_rows: int,
+    last: LastExport | None,
+) -> tuple[dict[str, Any], Export]:
     record = found.record
-    exported, left_out = export_tables(
+    export = export_tables(
         settings.data_dir,
         record.database_path,
         tables,
@@ -204,15 +233,16 @@ def _write_release(
         with_restricted=settings.export_restricted,
         release_id=release_id,
         big_table_rows=big_table_rows,
+        last=last,
     )
     with duckdb_connection(settings.data_dir, record.database_path, read_only=True) as con:
         has_membership = any(table.name == "fct_index_membership" for table in tables)
         manifest = build_manifest(
-            found, release_id, exported, left_out, first_membership_dates(con) if has_membership else None
+            found, release_id, export.tables, export.left_out, first_membership_dates(con) if has_membership else None
         )
         write_manifest(folder, manifest)
         write_brief(folder, manifest, con, with_restricted=settings.export_restricted)
-    return manifest
+    return manifest, export
 
 
 def _stands(data_dir: Path, release: Path, manifest: dict[str, Any]) -> bool:

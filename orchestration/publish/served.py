@@ -5,7 +5,8 @@ Readers hold the file they opened: the swap gives the name to another file and l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -14,16 +15,27 @@ from orchestration.publish.exports import relation
 from orchestration.publish.files import duckdb_connection, sync
 from orchestration.publish.known_at import KNOWN_AT
 from orchestration.publish.macros import BETWEEN, RELEASE_MACRO, create_macros
+from orchestration.publish.parts import Parts
+from orchestration.publish.standing import Standing, stamp_of
 from orchestration.publish.tables import SCHEMA, Table, literal, quoted
 
 NAME = "smallcap.duckdb"
+# a served database that grew to more than this times its size when built from nothing is built from nothing again
+GROWTH = 1.5
 
 
 class ServedDatabaseError(Exception):
     """The database built aside is not what the build holds; the served one was left as it was."""
 
 
-def build_served(data_dir: Path, database: Path, tables: Sequence[Table], release_id: str) -> Path:
+def build_served(
+    data_dir: Path,
+    database: Path,
+    tables: Sequence[Table],
+    release_id: str,
+    parts: Mapping[str, Parts],
+    standing: Standing | None = None,
+) -> tuple[Path, bool]:
     """Build the served database beside its place, and check it.
 
     Args:
@@ -31,30 +43,70 @@ def build_served(data_dir: Path, database: Path, tables: Sequence[Table], releas
         database: The build database; attached read-only.
         tables: What to serve, with the types the build holds.
         release_id: The release it belongs to.
+        parts: What each table holds, by table.
+        standing: What was noted of the served database; a copy of it is brought up to date. None builds from nothing.
 
     Returns:
-        The checked temporary file; `swap_in` gives it its name.
+        The checked temporary file, to which `swap_in` gives its name, and whether it was built from nothing.
     """
     temporary = data_dir / f".smallcap-{release_id}.duckdb.tmp"
     remove_temporaries(data_dir)
+    held = _held(data_dir, standing)
+    if held:
+        shutil.copyfile(data_dir / NAME, temporary)
     with duckdb_connection(data_dir, temporary, read_only=False) as con:
         # under the name it was built with, by which its views call their tables
         build = database.stem
         con.execute(f"attach {literal(str(database))} as {quoted(build)} (read_only)")
+        _drop(con, held.keys() - parts.keys())
         for table in tables:
-            name = f"{SCHEMA}.{quoted(table.name)}"
-            rows = relation(table, release_id, build)
-            con.execute(f"create table {name} as {rows} order by {table.order_by}")
-            con.execute(f"comment on table {name} is {literal(table.comment)}")
-            for column in table.columns:
-                con.execute(f"comment on column {name}.{quoted(column.name)} is {literal(column.comment)}")
+            _bring_up_to_date(con, table, relation(table, release_id, build), parts[table.name], held.get(table.name))
         counts = {table.name: _rows(con, f"{quoted(build)}.{SCHEMA}.{quoted(table.name)}") for table in tables}
         macros = create_macros(con, (*BETWEEN, *KNOWN_AT), tables, release_id)
         con.execute(f"detach {quoted(build)}")
         con.execute("checkpoint")
     _verify(data_dir, temporary, counts, macros)
     sync(temporary)
-    return temporary
+    return temporary, not held
+
+
+def _held(data_dir: Path, standing: Standing | None) -> Mapping[str, Mapping[str, str]]:
+    """The parts that the served database holds by table; nothing where it is to be built from nothing."""
+    served = data_dir / NAME
+    if standing is None or not standing.served_stamp or stamp_of(served) != standing.served_stamp:
+        return {}
+    # rows that were replaced leave gaps in the file
+    return standing.served if served.stat().st_size <= GROWTH * standing.served_bytes else {}
+
+
+def _drop(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    """Remove tables no longer published, and all macros, which are made anew."""
+    for name in tables:
+        con.execute(f"drop table {SCHEMA}.{quoted(name)}")
+    macros = con.execute(
+        "select distinct function_name, function_type = 'table_macro' from duckdb_functions() "
+        "where not internal and function_type in ('macro', 'table_macro')"
+    ).fetchall()
+    for name, is_table in macros:
+        con.execute(f"drop macro {'table ' if is_table else ''}{quoted(name)}")
+
+
+def _bring_up_to_date(
+    con: duckdb.DuckDBPyConnection, table: Table, rows: str, parts: Parts, held: Mapping[str, str] | None
+) -> None:
+    """Make a table what the build holds: only the months that changed where it is divided, the whole otherwise."""
+    name = f"{SCHEMA}.{quoted(table.name)}"
+    if held is None or "" in parts.months or "" in held:
+        if held != parts.months:
+            con.execute(f"create or replace table {name} as {rows} order by {table.order_by}")
+    else:
+        for month in sorted(held.keys() | parts.months.keys()):
+            if held.get(month) != parts.months.get(month):
+                con.execute(f"delete from {name} where {parts.where(month)}")
+                con.execute(f"insert into {name} {rows} where {parts.where(month)} order by {table.order_by}")
+    con.execute(f"comment on table {name} is {literal(table.comment)}")
+    for column in table.columns:
+        con.execute(f"comment on column {name}.{quoted(column.name)} is {literal(column.comment)}")
 
 
 def swap_in(data_dir: Path, temporary: Path) -> Path:

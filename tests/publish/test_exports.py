@@ -125,8 +125,8 @@ def test_many_row_groups_are_written_in_one_order(tmp_path: Path) -> None:
     hashes = set()
     for n in range(3):
         day = pd.Timestamp("2025-01-01").date()
-        exported, _ = export_tables(tmp_path, database, [table], tmp_path / str(n), clock_day=day)
-        hashes.add(exported["fct_x"].sha256)
+        exported = export_tables(tmp_path, database, [table], tmp_path / str(n), clock_day=day)
+        hashes.add(exported.tables["fct_x"].sha256)
     assert len(hashes) == 1
     assert pq.ParquetFile(tmp_path / "0" / "fct_x.parquet").num_row_groups == 6
 

@@ -227,28 +227,21 @@ moments as (
     from runs
 ),
 
+-- Ranks among the values of the frame, which ends with the day's own: it is neither lower nor higher than itself.
 ranks as (
     select
-        today.symbol,
-        today.session_index,
-        count(*) as values_before,
-        count_if(earlier.flow_65d_pct_aum < today.flow_65d_pct_aum) as below,
-        count_if(earlier.flow_65d_pct_aum = today.flow_65d_pct_aum) as equal,
-        count_if(
-            earlier.session_index >= today.session_index - 756 and earlier.flow_65d_pct_aum < today.flow_65d_pct_aum
-        ) as below_756,
-        count_if(
-            earlier.session_index >= today.session_index - 756 and earlier.flow_65d_pct_aum = today.flow_65d_pct_aum
-        ) as equal_756
-    from ratios as today
-    inner join ratios as earlier
-        on
-            today.symbol = earlier.symbol
-            and today.session_index > earlier.session_index
-    where
-        today.flow_65d_pct_aum is not null
-        and earlier.flow_65d_pct_aum is not null
-    group by today.symbol, today.session_index
+        symbol,
+        session_index,
+        count(flow_65d_pct_aum) over so_far - 1 as values_before,
+        rank(order by flow_65d_pct_aum asc nulls last) over so_far - 1 as below,
+        rank(order by flow_65d_pct_aum desc nulls last) over so_far - 1 as above,
+        rank(order by flow_65d_pct_aum asc nulls last) over last_756 - 1 as below_756,
+        rank(order by flow_65d_pct_aum desc nulls last) over last_756 - 1 as above_756
+    from ratios
+    where flow_65d_pct_aum is not null
+    window
+        so_far as (partition by symbol order by session_index rows between unbounded preceding and current row),
+        last_756 as (partition by symbol order by session_index range between 756 preceding and current row)
 )
 
 select
@@ -273,11 +266,11 @@ select
     end as flow_65d_zscore,
     case
         when moments.values_756 >= 504
-            then (ranks.below_756 + 0.5 * ranks.equal_756) / moments.values_756
+            then (ranks.below_756 + 0.5 * (moments.values_756 - ranks.below_756 - ranks.above_756)) / moments.values_756
     end as flow_65d_percentile,
     case
         when ranks.values_before >= 504
-            then (ranks.below + 0.5 * ranks.equal) / ranks.values_before
+            then (ranks.below + 0.5 * (ranks.values_before - ranks.below - ranks.above)) / ranks.values_before
     end as flow_65d_percentile_expanding,
     case
         when moments.flow_65d_usd is not null

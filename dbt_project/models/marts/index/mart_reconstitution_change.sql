@@ -23,9 +23,7 @@ files as (
         lead(session_index) over by_date - session_index as gap_after,
         row_number() over (partition by fund order by as_of_date desc) as files_from_end
     from {{ ref('int_holding_file_usable') }}
-    where
-        is_usable
-        and index_code is not null
+    where is_usable
     window by_date as (partition by fund order by as_of_date)
 ),
 
@@ -114,9 +112,7 @@ crowded as (
         on
             placed.before_date < events.event_date
             and placed.after_date >= events.event_date
-    where
-        placed.index_code in ('R1000', 'R2000', 'R3000', 'RMICRO')
-        and placed.basis not in ('reconstitution')
+    where placed.index_code in ('R1000', 'R2000', 'R3000', 'RMICRO')
     group by placed.index_code, placed.security_id, placed.change_date
     having count(*) > 1
 ),
@@ -162,7 +158,6 @@ elsewhere as (
         bracketed.index_code,
         bracketed.security_id,
         bracketed.change_date,
-        bracketed.direction,
         bool_or(bracketed.other_index = 'R1000' and before_stay.security_id is not null) as was_in_r1000,
         bool_or(bracketed.other_index = 'R2000' and before_stay.security_id is not null) as was_in_r2000,
         bool_or(bracketed.other_index = 'RMICRO' and before_stay.security_id is not null) as was_in_micro,
@@ -189,7 +184,7 @@ elsewhere as (
             and bracketed.after_date < after_stay.valid_to
             and bracketed.after_date <= after_stay.last_seen
     where bracketed.index_code <> bracketed.other_index
-    group by bracketed.index_code, bracketed.security_id, bracketed.change_date, bracketed.direction
+    group by bracketed.index_code, bracketed.security_id, bracketed.change_date
 ),
 
 -- The files that would show each migration this boundary may be. Between two reconstitutions rank moves nobody.
@@ -198,14 +193,13 @@ needed as (
         placed.index_code,
         placed.security_id,
         placed.change_date,
-        placed.direction,
         needs.change_type,
         needs.other_index,
         needs.needs_before and not coalesce(bracketed.is_near_before, false) as lacks_before,
         needs.needs_after and not coalesce(bracketed.is_near_after, false) as lacks_after,
         greatest(
-            case when needs.needs_before then bracketed.before_gap_sessions else 0 end,
-            case when needs.needs_after then bracketed.after_gap_sessions else 0 end
+            case when needs.needs_before then bracketed.before_gap_sessions end,
+            case when needs.needs_after then bracketed.after_gap_sessions end
         ) as gap_sessions
     from placed
     inner join {{ ref('migration_evidence') }} as needs
@@ -217,7 +211,6 @@ needed as (
             placed.index_code = bracketed.index_code
             and placed.security_id = bracketed.security_id
             and placed.change_date = bracketed.change_date
-            and placed.direction = bracketed.direction
             and needs.other_index = bracketed.other_index
     left join crowded
         on
@@ -235,7 +228,6 @@ evidence as (
         index_code,
         security_id,
         change_date,
-        direction,
         string_agg(
             other_index || ' '
             || case
@@ -246,11 +238,11 @@ evidence as (
             ', ' order by other_index
         ) filter (lacks_before or lacks_after) as missing_evidence,
         max(gap_sessions) as gap_sessions,
-        max(gap_sessions) filter (change_type like '%R1000') as r1000_gap_sessions,
-        max(gap_sessions) filter (change_type like '%MICRO') as micro_gap_sessions,
+        any_value(gap_sessions) filter (change_type like '%R1000') as r1000_gap_sessions,
+        any_value(gap_sessions) filter (change_type like '%MICRO') as micro_gap_sessions,
         bool_or(other_index in ({{ quoted(var('sampled_indices')) }})) as rests_on_a_sample
     from needed
-    group by index_code, security_id, change_date, direction
+    group by index_code, security_id, change_date
 ),
 
 migrated as (
@@ -272,7 +264,7 @@ migrated as (
         evidence.gap_sessions as evidence_gap_sessions,
         evidence.r1000_gap_sessions,
         evidence.micro_gap_sessions,
-        coalesce(evidence.rests_on_a_sample, false) as rests_on_a_sample,
+        evidence.rests_on_a_sample,
         placed.index_code in ({{ quoted(var('sampled_indices')) }}) as is_of_a_sample,
         case
             when placed.direction = 'addition' and placed.index_code = 'R2000'
@@ -310,13 +302,11 @@ migrated as (
             placed.index_code = elsewhere.index_code
             and placed.security_id = elsewhere.security_id
             and placed.change_date = elsewhere.change_date
-            and placed.direction = elsewhere.direction
     left join evidence
         on
             placed.index_code = evidence.index_code
             and placed.security_id = evidence.security_id
             and placed.change_date = evidence.change_date
-            and placed.direction = evidence.direction
     left join crowded
         on
             placed.index_code = crowded.index_code
@@ -363,7 +353,7 @@ typed as (
     select
         *,
         case
-            when change_type like '%_UNKNOWN' or change_type = 'DELETE_ACQUIRED_OR_DELISTED' then 0
+            when change_type like '%_UNKNOWN' or change_type = 'DELETE_ACQUIRED_OR_DELISTED' then null
             when index_code = 'R2000' and migration like '%MICRO' then micro_gap_sessions
             when index_code = 'R2000' and migration is not null then r1000_gap_sessions
             else evidence_gap_sessions
@@ -393,7 +383,6 @@ weighed as (
         index_code,
         security_id,
         change_date,
-        direction,
         fund,
         -- a name bought late has its first weight in the file that shows it first
         case direction
@@ -409,7 +398,6 @@ weights as (
         weighed.index_code,
         weighed.security_id,
         weighed.change_date,
-        weighed.direction,
         cast(sum(cast(holdings.weight_pct as decimal(18, 6))) as double) as weight_pct
     from weighed
     inner join {{ ref('fct_holding') }} as holdings
@@ -417,7 +405,7 @@ weights as (
             weighed.fund = holdings.fund
             and weighed.weight_date = holdings.as_of_date
             and weighed.security_id = holdings.security_id
-    group by weighed.index_code, weighed.security_id, weighed.change_date, weighed.direction
+    group by weighed.index_code, weighed.security_id, weighed.change_date
 )
 
 select
@@ -464,4 +452,3 @@ left join weights
         graded.index_code = weights.index_code
         and graded.security_id = weights.security_id
         and graded.change_date = weights.change_date
-        and graded.direction = weights.direction

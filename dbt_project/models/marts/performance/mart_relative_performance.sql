@@ -1,3 +1,5 @@
+{% set kept = kept_by('int_price_change') -%}
+
 with returns as (
     select
         symbol,
@@ -7,6 +9,9 @@ with returns as (
         return_px,
         return_tr
     from {{ ref('mart_return') }}
+    {%- if kept %}
+    where session_date >= (select min(changes.session_date) from {{ kept.changes }} as changes where changes.is_changed)
+    {%- endif %}
 ),
 
 -- A difference of returns over two different stretches of time compares nothing, hence the equal bases.
@@ -28,6 +33,19 @@ spreads as (
             legs.benchmark_symbol = benchmark.symbol
             and own.session_date = benchmark.session_date
             and own.window_code = benchmark.window_code
+    {%- if kept %}
+    inner join {{ kept.changes }} as own_changes
+        on
+            legs.symbol = own_changes.symbol
+            and own.session_date = own_changes.session_date
+    inner join {{ kept.changes }} as benchmark_changes
+        on
+            legs.benchmark_symbol = benchmark_changes.symbol
+            and own.session_date = benchmark_changes.session_date
+    where
+        own_changes.is_changed
+        or benchmark_changes.is_changed
+    {%- endif %}
 ),
 
 comparable as (
@@ -43,40 +61,87 @@ comparable as (
     from spreads
 ),
 
+{% if kept -%}
+kept as (
+    select rows.*
+    from {{ kept.rows }} as rows
+    {%- for leg in ['symbol', 'benchmark_symbol'] %}
+    inner join {{ kept.changes }} as {{ leg }}_changes
+        on
+            rows.{{ leg }} = {{ leg }}_changes.symbol
+            and rows.session_date = {{ leg }}_changes.session_date
+            and not {{ leg }}_changes.is_changed
+    {%- endfor %}
+),
+
+{% endif -%}
+{{ since_dates(
+    'comparable', ['symbol', 'benchmark_symbol', 'window_code'], 'session_date', 'spread_px_pp',
+    earlier='kept' if kept
+) }},
+
+dated as (
+    {%- if kept %}
+    select
+        symbol,
+        benchmark_symbol,
+        session_date,
+        window_code,
+        base_date,
+        spread_px_pp,
+        spread_tr_pp,
+        ratio_return_px,
+        widest_since_date,
+        narrowest_since_date
+    from kept
+    union all
+    {%- endif %}
+    select
+        comparable.symbol,
+        comparable.benchmark_symbol,
+        comparable.session_date,
+        comparable.window_code,
+        comparable.base_date,
+        comparable.spread_px_pp,
+        comparable.spread_tr_pp,
+        comparable.ratio_return_px,
+        since.high_since as widest_since_date,
+        since.low_since as narrowest_since_date
+    from comparable
+    left join since
+        on
+            comparable.symbol = since.symbol
+            and comparable.benchmark_symbol = since.benchmark_symbol
+            and comparable.window_code = since.window_code
+            and comparable.session_date = since.day
+),
+
 history as (
     select
         symbol,
         benchmark_symbol,
         window_code,
         min(session_date) as history_start
-    from comparable
+    from dated
     where spread_px_pp is not null
     group by symbol, benchmark_symbol, window_code
-),
-
-{{ since_dates('comparable', ['symbol', 'benchmark_symbol', 'window_code'], 'session_date', 'spread_px_pp') }}
+)
 
 select
-    comparable.symbol,
-    comparable.benchmark_symbol,
-    comparable.session_date,
-    comparable.window_code,
-    comparable.base_date,
-    comparable.spread_px_pp,
-    comparable.spread_tr_pp,
-    comparable.ratio_return_px,
-    since.high_since as widest_since_date,
-    since.low_since as narrowest_since_date,
+    dated.symbol,
+    dated.benchmark_symbol,
+    dated.session_date,
+    dated.window_code,
+    dated.base_date,
+    dated.spread_px_pp,
+    dated.spread_tr_pp,
+    dated.ratio_return_px,
+    dated.widest_since_date,
+    dated.narrowest_since_date,
     history.history_start
-from comparable
-left join since
-    on
-        comparable.symbol = since.symbol
-        and comparable.benchmark_symbol = since.benchmark_symbol
-        and comparable.window_code = since.window_code
-        and comparable.session_date = since.day
+from dated
 left join history
     on
-        comparable.symbol = history.symbol
-        and comparable.benchmark_symbol = history.benchmark_symbol
-        and comparable.window_code = history.window_code
+        dated.symbol = history.symbol
+        and dated.benchmark_symbol = history.benchmark_symbol
+        and dated.window_code = history.window_code

@@ -1,13 +1,43 @@
 {% set codes = ['1d', '5d', '21d', '63d', '126d', '252d', 'mtd', 'qtd', 'ytd', '1m', '3m', '6m', '12m'] -%}
+{% set kept = kept_by('int_price_change') -%}
 
 with sessions as (
     select
         session_date,
         previous_session,
-        next_session,
         session_index
     from {{ ref('dim_session') }}
     where session_date <= {{ as_of_session() }}
+),
+
+-- The last session on or before the same day of an earlier month: days asked for and sessions in one order.
+month_days as (
+    {%- for n in [1, 3, 6, 12] %}
+    select
+        session_date,
+        '{{ n }}m' as window_code,
+        {{ add_months('session_date', -n) }} as day,
+        cast(null as date) as base_session
+    from sessions
+    union all
+    {%- endfor %}
+    select
+        session_date,
+        cast(null as varchar) as window_code,
+        session_date as day,
+        session_date as base_session
+    from sessions
+),
+
+month_bases as (
+    select
+        session_date,
+        window_code,
+        max(base_session) over (
+            order by day asc
+            range between unbounded preceding and current row
+        ) as base_session
+    from month_days
 ),
 
 -- The base session of every window, the same for all symbols. Calendar months fall back to the symbol's last bar on or
@@ -32,19 +62,13 @@ session_windows as (
     from sessions
     union all
     {%- endfor %}
-    {%- for n in [1, 3, 6, 12] %}
     select
-        ends.session_date,
-        '{{ n }}m' as window_code,
-        bases.session_date as base_session,
+        session_date,
+        window_code,
+        base_session,
         1 as may_fall_back
-    from sessions as ends
-    inner join sessions as bases
-        on
-            bases.session_date <= {{ add_months('ends.session_date', -n) }}
-            and bases.next_session > {{ add_months('ends.session_date', -n) }}
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+    from month_bases
+    where window_code is not null
 ),
 
 window_codes as (
@@ -98,6 +122,13 @@ based as (
         case when session_windows.may_fall_back = 1 then spine.last_bar_date else spine.session_date end as base_date
     from bars
     cross join window_codes
+    {%- if kept %}
+    inner join {{ kept.changes }} as changes
+        on
+            bars.symbol = changes.symbol
+            and bars.session_date = changes.session_date
+            and changes.is_changed
+    {%- endif %}
     left join session_windows
         on
             bars.session_date = session_windows.session_date
@@ -126,35 +157,73 @@ returns as (
             and based.base_date = bases.session_date
 ),
 
+{% if kept -%}
+kept as (
+    select rows.*
+    from {{ kept.rows }} as rows
+    inner join {{ kept.changes }} as changes
+        on
+            rows.symbol = changes.symbol
+            and rows.session_date = changes.session_date
+            and not changes.is_changed
+),
+
+{% endif -%}
+{{ since_dates('returns', ['symbol', 'window_code'], 'session_date', 'return_px', earlier='kept' if kept) }},
+
+dated as (
+    {%- if kept %}
+    select
+        symbol,
+        session_date,
+        window_code,
+        base_date,
+        return_px,
+        return_tr,
+        best_since_date,
+        worst_since_date
+    from kept
+    union all
+    {%- endif %}
+    select
+        returns.symbol,
+        returns.session_date,
+        returns.window_code,
+        returns.base_date,
+        returns.return_px,
+        returns.return_tr,
+        since.high_since as best_since_date,
+        since.low_since as worst_since_date
+    from returns
+    left join since
+        on
+            returns.symbol = since.symbol
+            and returns.window_code = since.window_code
+            and returns.session_date = since.day
+),
+
 history as (
     select
         symbol,
         window_code,
         min(session_date) as history_start
-    from returns
+    from dated
     where return_px is not null
     group by symbol, window_code
-),
-
-{{ since_dates('returns', ['symbol', 'window_code'], 'session_date', 'return_px') }}
+)
 
 select
-    returns.symbol,
-    returns.session_date,
-    returns.window_code,
-    returns.base_date,
-    returns.return_px,
-    returns.return_tr,
-    since.high_since as best_since_date,
-    since.low_since as worst_since_date,
+    dated.symbol,
+    dated.session_date,
+    dated.window_code,
+    dated.base_date,
+    dated.return_px,
+    dated.return_tr,
+    dated.best_since_date,
+    dated.worst_since_date,
     history.history_start
-from returns
-left join since
-    on
-        returns.symbol = since.symbol
-        and returns.window_code = since.window_code
-        and returns.session_date = since.day
+from dated
 left join history
     on
-        returns.symbol = history.symbol
-        and returns.window_code = history.window_code
+        dated.symbol = history.symbol
+        and dated.window_code = history.window_code

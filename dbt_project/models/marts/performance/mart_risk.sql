@@ -1,3 +1,6 @@
+{% set kept = kept_by('int_price_change') -%}
+{% set yields_kept = kept_by('int_yield_change') -%}
+
 with sessions as (
     select
         session_date,
@@ -35,106 +38,6 @@ bounds as (
         max(session_date) as last_session
     from daily
     group by symbol
-),
-
--- Windows count sessions of the exchange, also those without a bar.
-own_running as (
-    select
-        bounds.symbol,
-        sessions.session_date,
-        sessions.session_index,
-        count(daily.log_return) over so_far as n,
-        sum(daily.log_return) over so_far as sum_l,
-        sum(daily.log_return * daily.log_return) over so_far as sum_ll
-    from bounds
-    inner join sessions
-        on
-            bounds.first_session <= sessions.session_date
-            and bounds.last_session >= sessions.session_date
-    left join daily
-        on
-            bounds.symbol = daily.symbol
-            and sessions.session_date = daily.session_date
-    window so_far as (
-        partition by bounds.symbol
-        order by sessions.session_date asc
-        rows between unbounded preceding and current row
-    )
-),
-
-own_windows as (
-    select
-        ends.symbol,
-        ends.session_date,
-        windows.window_sessions,
-        ends.n - coalesce(starts.n, 0) as n,
-        ends.sum_l - coalesce(starts.sum_l, 0) as sum_l,
-        ends.sum_ll - coalesce(starts.sum_ll, 0) as sum_ll
-    from own_running as ends
-    cross join windows
-    left join own_running as starts
-        on
-            ends.symbol = starts.symbol
-            and ends.session_index - windows.window_sessions = starts.session_index
-),
-
-volatilities as (
-    select
-        symbol,
-        session_date,
-        window_sessions,
-        case
-            when 5 * n >= 4 * window_sessions
-                then round(100 * sqrt(252 * {{ own_moment('n', 'sum_ll', 'sum_l') }} / (n * (n - 1))) / 1e14, 12)
-        end as realised_vol_pct
-    from own_windows
-),
-
-legs as (
-    select
-        symbol,
-        benchmark_symbol
-    from {{ ref('pair') }}
-    union distinct
-    select
-        symbol,
-        benchmark_symbol
-    from {{ ref('dim_instrument') }}
-    where benchmark_symbol is not null
-    union distinct
-    select
-        symbol,
-        'SPY' as benchmark_symbol
-    from {{ ref('dim_instrument') }}
-    where
-        instrument_type in ('etf', 'index')
-        and symbol <> 'SPY'
-),
-
-pair_sessions as (
-    select
-        legs.symbol,
-        legs.benchmark_symbol,
-        sessions.session_date,
-        sessions.session_index,
-        own.symbol is not null and benchmark.symbol is not null as has_bars,
-        case when benchmark.return_tr is not null then own.return_tr end as x,
-        case when own.return_tr is not null then benchmark.return_tr end as y
-    from legs
-    inner join bounds as own_bounds on legs.symbol = own_bounds.symbol
-    inner join bounds as benchmark_bounds on legs.benchmark_symbol = benchmark_bounds.symbol
-    inner join sessions
-        on
-            greatest(own_bounds.first_session, benchmark_bounds.first_session) <= sessions.session_date
-            and least(own_bounds.last_session, benchmark_bounds.last_session) >= sessions.session_date
-    left join daily as own
-        on
-            legs.symbol = own.symbol
-            and sessions.session_date = own.session_date
-    left join daily as benchmark
-        on
-            legs.benchmark_symbol = benchmark.symbol
-            and sessions.session_date = benchmark.session_date
 ),
 
 yields as (
@@ -186,6 +89,171 @@ known_changes as (
             changes.known_date <= sessions.session_date
             and changes.known_date > coalesce(sessions.previous_session, date '0001-01-01')
     where changes.change_bp is not null
+),
+
+{% if kept -%}
+-- The sessions of the longest window of the first row to compute, ...
+first_window as (
+    select min(session_date) as from_date
+    from sessions
+    where
+        session_index >= (
+            select min(sessions.session_index)
+            from sessions
+            where
+                sessions.session_date >= least(
+                    (
+                        select min(changes.session_date)
+                        from {{ kept.changes }} as changes
+                        where changes.is_changed
+                    ),
+                    (
+                        select min(yields.session_date)
+                        from {{ yields_kept.changes }} as yields
+                        where yields.is_changed
+                    )
+                )
+        ) - 253
+),
+
+-- ... and the older days whose yields became known in it.
+needed as (
+    select least(first_window.from_date, min(known_changes.observation_date)) as from_date
+    from first_window
+    left join known_changes on first_window.from_date <= known_changes.known_session
+    group by first_window.from_date
+),
+
+needed_sessions as (
+    select sessions.*
+    from sessions
+    inner join needed on needed.from_date <= sessions.session_date
+),
+
+{% endif -%}
+-- Windows count sessions of the exchange, also those without a bar.
+own_running as (
+    select
+        bounds.symbol,
+        sessions.session_date,
+        sessions.session_index,
+        count(daily.log_return) over so_far as n,
+        sum(daily.log_return) over so_far as sum_l,
+        sum(daily.log_return * daily.log_return) over so_far as sum_ll
+    from bounds
+    inner join {{ 'needed_sessions' if kept else 'sessions' }} as sessions
+        on
+            bounds.first_session <= sessions.session_date
+            and bounds.last_session >= sessions.session_date
+    left join daily
+        on
+            bounds.symbol = daily.symbol
+            and sessions.session_date = daily.session_date
+    window so_far as (
+        partition by bounds.symbol
+        order by sessions.session_date asc
+        rows between unbounded preceding and current row
+    )
+),
+
+legs as (
+    select
+        symbol,
+        benchmark_symbol
+    from {{ ref('pair') }}
+    union distinct
+    select
+        symbol,
+        benchmark_symbol
+    from {{ ref('dim_instrument') }}
+    where benchmark_symbol is not null
+    union distinct
+    select
+        symbol,
+        'SPY' as benchmark_symbol
+    from {{ ref('dim_instrument') }}
+    where
+        instrument_type in ('etf', 'index')
+        and symbol <> 'SPY'
+),
+
+{% if kept -%}
+-- A row stands on the bars of both legs and on the yields that were known by its session.
+pair_changes as (
+    select
+        legs.symbol,
+        legs.benchmark_symbol,
+        own.session_date,
+        own.is_changed
+        or benchmark.is_changed
+        or yields.is_changed as is_changed
+    from legs
+    inner join {{ kept.changes }} as own on legs.symbol = own.symbol
+    inner join {{ kept.changes }} as benchmark
+        on
+            legs.benchmark_symbol = benchmark.symbol
+            and own.session_date = benchmark.session_date
+    inner join {{ yields_kept.changes }} as yields on own.session_date = yields.session_date
+),
+
+{% endif -%}
+own_windows as (
+    select
+        ends.symbol,
+        ends.session_date,
+        windows.window_sessions,
+        ends.n - coalesce(starts.n, 0) as n,
+        ends.sum_l - coalesce(starts.sum_l, 0) as sum_l,
+        ends.sum_ll - coalesce(starts.sum_ll, 0) as sum_ll
+    from own_running as ends
+    cross join windows
+    left join own_running as starts
+        on
+            ends.symbol = starts.symbol
+            and ends.session_index - windows.window_sessions = starts.session_index
+    {%- if kept %}
+    where
+        (ends.symbol, ends.session_date)
+        in (select changes.symbol, changes.session_date from pair_changes as changes where changes.is_changed)
+    {%- endif %}
+),
+
+volatilities as (
+    select
+        symbol,
+        session_date,
+        window_sessions,
+        case
+            when 5 * n >= 4 * window_sessions
+                then round(100 * sqrt(252 * {{ own_moment('n', 'sum_ll', 'sum_l') }} / (n * (n - 1))) / 1e14, 12)
+        end as realised_vol_pct
+    from own_windows
+),
+
+pair_sessions as (
+    select
+        legs.symbol,
+        legs.benchmark_symbol,
+        sessions.session_date,
+        sessions.session_index,
+        own.symbol is not null and benchmark.symbol is not null as has_bars,
+        case when benchmark.return_tr is not null then own.return_tr end as x,
+        case when own.return_tr is not null then benchmark.return_tr end as y
+    from legs
+    inner join bounds as own_bounds on legs.symbol = own_bounds.symbol
+    inner join bounds as benchmark_bounds on legs.benchmark_symbol = benchmark_bounds.symbol
+    inner join {{ 'needed_sessions' if kept else 'sessions' }} as sessions
+        on
+            greatest(own_bounds.first_session, benchmark_bounds.first_session) <= sessions.session_date
+            and least(own_bounds.last_session, benchmark_bounds.last_session) >= sessions.session_date
+    left join daily as own
+        on
+            legs.symbol = own.symbol
+            and sessions.session_date = own.session_date
+    left join daily as benchmark
+        on
+            legs.benchmark_symbol = benchmark.symbol
+            and sessions.session_date = benchmark.session_date
 ),
 
 rates as (
@@ -266,6 +334,14 @@ pair_windows as (
             ends.symbol = starts.symbol
             and ends.benchmark_symbol = starts.benchmark_symbol
             and ends.session_index - windows.window_sessions = starts.session_index
+    {%- if kept %}
+    inner join pair_changes as changes
+        on
+            ends.symbol = changes.symbol
+            and ends.benchmark_symbol = changes.benchmark_symbol
+            and ends.session_date = changes.session_date
+            and changes.is_changed
+    {%- endif %}
     where ends.has_bars
 ),
 
@@ -294,7 +370,17 @@ slopes as (
     from moments
 )
 
-select
+{% if kept -%}
+select rows.*
+from {{ kept.rows }} as rows
+inner join pair_changes as changes
+    on
+        rows.symbol = changes.symbol
+        and rows.benchmark_symbol = changes.benchmark_symbol
+        and rows.session_date = changes.session_date
+        and not changes.is_changed
+union all
+{% endif -%}select
     slopes.symbol,
     slopes.benchmark_symbol,
     slopes.session_date,

@@ -121,11 +121,11 @@ moves as (
         steps.index_code,
         steps.node_no as first_node,
         steps.security_id,
-        steps.price_usd / nullif(steps.price_before, 0) as price_ratio,
+        steps.price_usd / steps.price_before as price_ratio,
         median(steps.price_usd / nullif(steps.price_before, 0)) over (
             partition by steps.index_code, steps.node_no
         ) as median_ratio,
-        steps.shares / nullif(steps.shares_before, 0) as shares_ratio,
+        steps.shares / steps.shares_before as shares_ratio,
         steps.market_value_usd
     from steps
     inner join files

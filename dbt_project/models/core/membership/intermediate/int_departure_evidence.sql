@@ -61,8 +61,8 @@ steps as (
             partition by index_code, security_id, last_node
             order by node_no desc
         ) as files_back,
-        price_usd / nullif(lag(price_usd) over by_node, 0) as price_ratio,
-        shares / nullif(lag(shares) over by_node, 0) as shares_ratio
+        price_usd / lag(price_usd) over by_node as price_ratio,
+        shares / lag(shares) over by_node as shares_ratio
     from positions
     window by_node as (partition by index_code, security_id, last_node order by node_no)
 ),
@@ -107,13 +107,10 @@ judged as (
         end as is_sold,
         prices = {{ membership_rule('pinned_files') }} as is_priced,
         -- a price that stands still for eight files is the price of a takeover; a cent is much of a cheap share
-        coalesce(
-            prices = {{ membership_rule('pinned_files') }}
-            and round(high_usd - low_usd, 4) <= greatest(
-                {{ membership_rule('pinned_range') }} * high_usd,
-                {{ membership_rule('pinned_range_usd') }}
-            ),
-            false
+        prices = {{ membership_rule('pinned_files') }}
+        and round(high_usd - low_usd, 4) <= greatest(
+            {{ membership_rule('pinned_range') }} * high_usd,
+            {{ membership_rule('pinned_range_usd') }}
         ) as is_pinned,
         coalesce(worst_step < {{ membership_rule('collapsed_price_kept') }}, false) as is_collapsed
     from measured

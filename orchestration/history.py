@@ -1,0 +1,95 @@
+"""Dagster's history of runs in SQLite, with connections that stay open."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.instance.config import dagster_instance_config
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import QueuePool
+
+# settings of dagster.yaml that say where the history is kept
+STORAGE = {"storage", "run_storage", "event_log_storage", "schedule_storage"}
+# the index of all runs, the run that is written, and one that somebody looks at
+OPEN_DATABASES = 3
+BUSY_TIMEOUT_SECONDS = 60
+
+
+def open_history(home: Path) -> dg.DagsterInstance:
+    """Dagster's history in the folder `home`; `EventLog` writes it unless dagster.yaml there names a storage."""
+    settings, _ = dagster_instance_config(str(home))
+    kept = {
+        "module": EventLog.__module__,
+        "class": EventLog.__name__,
+        "config": {"base_dir": str(home / "history" / "runs")},
+    }
+    overrides = {} if STORAGE & set(settings) else {"event_log_storage": kept}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
+
+
+class EventLog(SqliteEventLogStorage):
+    """Dagster's event log in SQLite, in the same files.
+
+    Dagster opens and closes each database several times for each event. A run of this project stores some 2,000 events,
+    and each closing makes SQLite copy its journal into the database and wait for the disk. Here the databases used last
+    stay open. `docs/decisions/event-log.md` has the measurement.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """Open the event log in the folder `base_dir`, made where it is missing."""
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        super().__init__(base_dir, inst_data)
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> SqliteEventLogStorage:
+        """The event log of one block of settings."""
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Generator[Connection]:
+        with self._db_lock:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+            # pages of the UI that follow a run watch this file, and SQLite has written to the journal beside it
+            os.utime(self.path_for_shard(shard))
+
+    def _engine(self, shard: str) -> Engine:
+        engine = self._engines.pop(shard, None) or create_engine(
+            self.conn_string_for_shard(shard),
+            poolclass=QueuePool,
+            connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+        )
+        self._engines[shard] = engine
+        if len(self._engines) > OPEN_DATABASES:
+            self._engines.popitem(last=False)[1].dispose()
+        return engine
+
+    def wipe(self) -> None:
+        """Forget everything: the files of the runs go, so their connections must."""
+        self._close()
+        super().wipe()
+
+    def dispose(self) -> None:
+        """Close the databases."""
+        self._close()
+        super().dispose()
+
+    def _close(self) -> None:
+        with self._db_lock:
+            while self._engines:
+                self._engines.popitem()[1].dispose()

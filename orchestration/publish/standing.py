@@ -1,0 +1,71 @@
+"""What the last publication noted about its files, so that the next one does again only what changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestration.lake.store import write_atomically
+
+NAME = "published.json"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The last publication. A file counts as standing only where its size and time are those noted.
+
+    Attributes:
+        release: Name of the release.
+        invocation_id: The build it says.
+        with_restricted: Whether rows that may not be redistributed were exported.
+        files: By path in the release, the fingerprint of the rows and the stamp of the file.
+        served: By table of the served database, the fingerprints of its months.
+        served_stamp: Size and time of the served database.
+        served_bytes: Its size when it was last built from nothing.
+    """
+
+    release: str = ""
+    invocation_id: str = ""
+    with_restricted: bool = True
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    served: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    served_stamp: str = ""
+    served_bytes: int = 0
+
+
+def load_standing(data_dir: Path) -> Standing:
+    """What was noted last; nothing where it cannot be read, and then everything is done again."""
+    try:
+        noted: dict[str, Any] = json.loads((data_dir / "build" / NAME).read_text(encoding="utf-8"))
+        files = {path: (fingerprint, stamp) for path, (fingerprint, stamp) in noted.pop("files").items()}
+        return Standing(**noted, files=files)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return Standing()
+
+
+def note_standing(data_dir: Path, standing: Standing) -> None:
+    """Write the note, whole or not at all."""
+    write_atomically(data_dir / "build" / NAME, (json.dumps(asdict(standing), indent=1) + "\n").encode())
+
+
+def stamp_of(path: Path) -> str:
+    """Size and time of a file; the empty text where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or make a copy where the file system has no hard links."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
