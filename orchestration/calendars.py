@@ -22,6 +22,8 @@ CALENDAR_END = "2035-12-31"
 # Vendors move the closing print for some minutes after the bell.
 SETTLE = dt.timedelta(minutes=15)
 FUND_FILE_HOUR = dt.time(8, 0)
+# EDGAR opens at six; what it accepts after 17:30 has the next business day as its date of filing and is shown then.
+EDGAR_OPENS = dt.time(6, 0)
 
 
 @cache
@@ -123,6 +125,13 @@ def price_available_at(session: dt.date) -> dt.datetime:
 def fund_available_at(as_of: dt.date) -> dt.datetime:
     """When a sponsor's NAV, shares or holdings as of a date could first be known: next session, 08:00."""
     return dt.datetime.combine(next_session(as_of), FUND_FILE_HOUR, tzinfo=NEW_YORK)
+
+
+def filing_available_at(accepted_at: dt.datetime, filed_date: dt.date) -> dt.datetime:
+    """When a filing could first be read: when EDGAR accepted it, or 06:00 of its date of filing, if later."""
+    if accepted_at.astimezone(NEW_YORK).date() >= filed_date:
+        return accepted_at
+    return dt.datetime.combine(filed_date, EDGAR_OPENS, tzinfo=NEW_YORK)
 
 
 def observation_available_at(

@@ -9,6 +9,7 @@ from orchestration.build.assets import warehouse
 from orchestration.ingest.constituents import constituents
 from orchestration.ingest.etf_shares import etf_shares
 from orchestration.ingest.events import events
+from orchestration.ingest.filings import filings
 from orchestration.ingest.ledger import nyse_sessions, request_ledger
 from orchestration.ingest.macro import macro
 from orchestration.ingest.prices import prices
@@ -26,6 +27,7 @@ ASSETS = [
     events,
     options,
     fund_valuation,
+    filings,
     request_ledger,
     nyse_sessions,
     warehouse,

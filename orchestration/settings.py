@@ -15,8 +15,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from orchestration.calendars import NEW_YORK, end_of_day
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-VENDORS = ("yahoo", "fred", "blackrock", "ssga", "proshares", "direxion")
+VENDORS = ("yahoo", "fred", "blackrock", "ssga", "proshares", "direxion", "sec")
 SANDBOX_HOLDINGS_START = dt.date(2024, 6, 3)
+# the first period that funds made public; the sandbox is asked for less, so that trying it stays quick
+FILINGS_START = {"live": dt.date(2019, 9, 30), "sandbox": dt.date(2023, 9, 30)}
+# https://www.sec.gov/os/accessing-edgar-data: a name, and an address to write to
+SEC_CONTACT = re.compile(r"\S.*\s<?[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]+>?")
 FRED_KEY = re.compile(r"[a-z0-9]{32}")
 
 FIXES = {
@@ -28,6 +32,9 @@ FIXES = {
     "SMALLCAP_HOLDINGS_START": "set it to a date such as 2024-09-01, or unset it",
     "SMALLCAP_HOLDINGS_DATES": "set it to FUND:DATE pairs, such as IWM:2025-05-13,IWB:2026-07-17",
     "SMALLCAP_HOLDINGS_DAILY_BUDGET": "set it to a whole number of requests, 0 or more",
+    "SMALLCAP_FILINGS_START": "set it to a date such as 2019-09-30, the first period that was made public",
+    "SMALLCAP_SEC_USER_AGENT": "set it to your name and an address to write to, such as "
+    "SMALLCAP_SEC_USER_AGENT='Jane Doe jane@example.com'; the SEC answers nobody without one",
     "SMALLCAP_MAX_RPS": "set it to a number of requests per second above 0",
     "SMALLCAP_EXPORT_RESTRICTED": "set it to true or false",
     "SMALLCAP_RELEASES_KEPT": "set it to a whole number, 1 or more",
@@ -55,6 +62,8 @@ class Settings(BaseSettings):
     holdings_start: dt.date | None = None
     holdings_dates: Annotated[tuple[tuple[str, dt.date], ...], NoDecode] = ()
     holdings_daily_budget: int = Field(default=40, ge=0)
+    filings_start: dt.date | None = None
+    sec_user_agent: str | None = None
     max_rps: float | None = Field(default=None, gt=0)
     export_restricted: bool = True
     releases_kept: int = Field(default=5, ge=1)
@@ -64,6 +73,7 @@ class Settings(BaseSettings):
     ssga_url: str | None = None
     proshares_url: str | None = None
     direxion_url: str | None = None
+    sec_url: str | None = None
     fred_api_key: SecretStr | None = Field(default=None, validation_alias="FRED_API_KEY")
 
     @field_validator("data_dir")
@@ -110,7 +120,7 @@ class Settings(BaseSettings):
             pairs.append((fund.strip().upper(), dt.date.fromisoformat(day.strip())))
         return tuple(pairs)
 
-    @field_validator("yahoo_url", "fred_url", "blackrock_url", "ssga_url", "proshares_url", "direxion_url")
+    @field_validator("yahoo_url", "fred_url", "blackrock_url", "ssga_url", "proshares_url", "direxion_url", "sec_url")
     @classmethod
     def _url(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^/?#]+/?", value):
@@ -140,6 +150,10 @@ class Settings(BaseSettings):
             return SANDBOX_HOLDINGS_START
         return self.holdings_start
 
+    def first_report_date(self) -> dt.date:
+        """First report date asked of the SEC."""
+        return self.filings_start or FILINGS_START[self.source]
+
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings, or raise one SettingsError that lists every missing or wrong one.
@@ -157,7 +171,7 @@ def load_settings(**overrides: Any) -> Settings:
             given = "" if name == "FRED_API_KEY" else f" is {os.environ.get(name, item.get('input'))!r}:"
             fix = FIXES.get(name, "set it to scheme and host only, such as http://127.0.0.1:8080")
             problems.append(f"{name}{given} {item['msg']}; {fix}")
-    problems += _key_problems(settings)
+    problems += _key_problems(settings) + _contact_problems(settings)
     if problems:
         raise SettingsError("The settings cannot be used:\n  - " + "\n  - ".join(problems))
     assert settings is not None  # noqa: S101 - narrowing for the type checker; a failure was raised above
@@ -179,6 +193,21 @@ def partition_settings() -> tuple[dt.date, dt.date]:
 
 def _variable(field: str) -> str:
     return "FRED_API_KEY" if field.upper() == "FRED_API_KEY" else f"SMALLCAP_{field.upper()}"
+
+
+def _contact_problems(settings: Settings | None) -> list[str]:
+    """A live run that may ask the SEC says who asks."""
+    name = "SMALLCAP_SEC_USER_AGENT"
+    live = settings.source == "live" if settings else os.environ.get("SMALLCAP_SOURCE") == "live"
+    asks_sec = "sec" in settings.vendors if settings else "sec" in os.environ.get("SMALLCAP_VENDORS", "sec")
+    who = settings.sec_user_agent if settings else os.environ.get(name)
+    if not (live and asks_sec):
+        return []
+    if not who:
+        return [f"{name} is not set; {FIXES[name]}"]
+    if not SEC_CONTACT.fullmatch(who.strip()):
+        return [f"{name} is {who!r}, which is no name with an address to write to; {FIXES[name]}"]
+    return []
 
 
 def _key_problems(settings: Settings | None) -> list[str]:

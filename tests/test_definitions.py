@@ -9,7 +9,7 @@ from orchestration.definitions import defs
 
 SUBJECTS = ["events", "rates", "prices", "funds", "index", "signals", "outcomes", "operation"]
 LAYERS = ["seeds", "staging", "intermediate", "core", "marts"]
-INGEST = {"prices", "macro", "etf_shares", "constituents", "events", "options", "fund_valuation"}
+INGEST = {"prices", "macro", "etf_shares", "constituents", "events", "options", "fund_valuation", "filings"}
 
 
 @pytest.fixture(scope="module")

@@ -51,3 +51,16 @@
 {% macro nth_friday(month_start, n) -%}
     {{ add_days(period_start('week', add_days(month_start, 2)), 7 * n - 3) }}
 {%- endmacro %}
+
+{# A hash of some columns as a whole number, null counted as a value. It is compared within one engine only. #}
+{% macro digest(columns) -%}
+    {{ return(adapter.dispatch('digest', 'smallcap')(columns)) }}
+{%- endmacro %}
+
+{% macro duckdb__digest(columns) -%}
+    hash({{ columns | join(', ') }})
+{%- endmacro %}
+
+{% macro spark__digest(columns) -%}
+    xxhash64({{ columns | join(', ') }})
+{%- endmacro %}

@@ -32,7 +32,10 @@ from orchestration.settings import Settings, SettingsError, load_settings
 HOLDINGS_DATASETS = frozenset({"constituents", "holdings", "holding", "fct_holding"})
 FINE = ("ok", "empty")
 LEDGER = "request"
-RAW_DATES = ("session_date", "observation_date", "as_of_date", "ex_date", "release_date", "row_date")
+RAW_DATES = (
+    *("session_date", "observation_date", "as_of_date", "ex_date", "release_date", "row_date"),
+    *("report_date", "filed_date"),
+)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ HORIZON = dt.timedelta(days=366)
 
 
 @dg.asset(
-    deps=["prices", "macro", "events", "etf_shares", "constituents", "options", "fund_valuation"],
+    deps=["prices", "macro", "events", "etf_shares", "constituents", "options", "fund_valuation", "filings"],
     group_name=GROUP,
     owners=[OWNER],
     kinds={"python", "parquet"},

@@ -29,6 +29,13 @@ ANSWERED = frozenset({"ok", "empty", "unknown_symbol"})
 # A page that is not there may come back: it is asked for again, but not at once.
 NOT_FOUND_PAUSE = dt.timedelta(hours=1)
 
+# A fund reports a quarter 45 to 65 days after its end (rule 30b1-9 allows 60, weekends move it); then its feed is
+# looked at every day, and otherwise once a week, for amendments.
+REPORT_PERIOD_MONTHS = 3
+REPORT_DAYS = (dt.timedelta(days=45), dt.timedelta(days=90))
+REPORT_DUE = dt.timedelta(days=65)
+FEED_PAUSE = dt.timedelta(days=7)
+
 Window = tuple[dt.date, dt.date]
 
 
@@ -176,3 +183,41 @@ def newest_reconstitution_first(sessions: Iterable[dt.date], reconstitutions: It
         return len(fridays), (days[0] - day).days
 
     return sorted(days, key=rank)
+
+
+def next_report(newest: dt.date) -> dt.date:
+    """End of the quarter after a reported one."""
+    month = newest.month + REPORT_PERIOD_MONTHS
+    first = dt.date(newest.year + (month - 1) // 12, (month - 1) % 12 + 1, 28)
+    return (first + dt.timedelta(days=4)).replace(day=1) - dt.timedelta(days=1)
+
+
+def is_feed_due(asked: Sequence[Asked], newest: dt.date | None, now: dt.datetime) -> bool:
+    """Whether to ask what a fund has filed: daily while its next report may come, else weekly.
+
+    Args:
+        asked: Earlier questions about the feed of the fund.
+        newest: End of the newest quarter stored; None where there is none.
+        now: The warehouse clock.
+    """
+    answered = [a for a in asked if a.outcome in ANSWERED]
+    if any(a.is_answer_for(now) for a in asked):
+        return False
+    if not answered or newest is None:
+        return True
+    today = now.astimezone(NEW_YORK).date()
+    first, last = (next_report(newest) + days for days in REPORT_DAYS)
+    return first <= today <= last or answered[-1].day + FEED_PAUSE <= today
+
+
+def is_filing_due(asked: Sequence[Asked], now: dt.datetime) -> bool:
+    """Whether a document is to be asked for: never read, and not refused for what it holds earlier this day."""
+    if any(a.outcome in ("ok", "empty") for a in asked):
+        return False
+    today = now.astimezone(NEW_YORK).date()
+    return not any(a.is_answer_for(now) or (a.outcome == "malformed" and a.day == today) for a in asked)
+
+
+def is_filing_overdue(newest: dt.date | None, today: dt.date) -> bool:
+    """Whether the report after the newest stored one should be there by now."""
+    return newest is None or next_report(newest) + REPORT_DUE < today

@@ -223,6 +223,102 @@ HOLDING = RawTable(
     key=("vendor", "fund", "as_of_date"),
     is_snapshot=True,
 )
+FUND_FILING_ENTRY = RawTable(
+    "fund_filing_entry",
+    pa.schema(
+        [
+            ("vendor", pa.string()),
+            ("fund", pa.string()),
+            ("accession", pa.string()),
+            ("cik", pa.string()),  # without leading zeros
+            ("form", pa.string()),  # NPORT-P, or NPORT-P/A for an amendment
+            ("filed_date", pa.date32()),
+            ("accepted_at", MOMENT),
+        ]
+    ),
+    key=("vendor", "fund", "accession"),
+)
+FUND_FILING = RawTable(
+    "fund_filing",
+    pa.schema(
+        [
+            ("vendor", pa.string()),
+            ("fund", pa.string()),
+            ("report_date", pa.date32()),  # end of the period, which may be a Sunday
+            ("accession", pa.string()),
+            ("cik", pa.string()),
+            ("series_id", pa.string()),  # null for a trust that is one fund
+            ("book_date", pa.date32()),  # the session whose portfolio the filing shows
+            ("form", pa.string()),
+            ("filed_date", pa.date32()),
+            ("accepted_at", MOMENT),
+            ("fiscal_year_end", pa.date32()),
+            ("total_assets_usd", pa.float64()),
+            ("total_liabilities_usd", pa.float64()),
+            ("net_assets_usd", pa.float64()),
+            ("cash_usd", pa.float64()),
+            ("lines", pa.int64()),  # in the document, stored or not
+            ("equity_weight_pct", pa.float64()),  # null where the lines are not stored
+            ("lines_sha256", pa.string()),  # over the lines as filed
+            ("file_path", pa.string()),  # the document as received, below raw/
+        ]
+    ),
+    key=("vendor", "fund", "report_date", "accession"),
+    not_compared=("file_path",),
+)
+FUND_FILING_LINE = RawTable(
+    "fund_filing_line",
+    pa.schema(
+        [
+            ("vendor", pa.string()),
+            ("fund", pa.string()),
+            ("report_date", pa.date32()),
+            ("accession", pa.string()),
+            ("line_no", pa.int64()),
+            ("name", pa.string()),  # of the issuer
+            ("title", pa.string()),  # of the issue: adds the class
+            ("lei", pa.string()),
+            ("cusip", pa.string()),
+            ("isin", pa.string()),
+            ("ticker", pa.string()),
+            ("other_id", pa.string()),
+            ("balance", pa.float64()),  # in units
+            ("units", pa.string()),  # NS shares, PA principal, NC contracts, OU other
+            ("currency", pa.string()),
+            ("value_usd", pa.float64()),
+            ("weight_pct", pa.float64()),  # of net assets
+            ("payoff", pa.string()),  # Long, Short or null
+            ("asset_category", pa.string()),  # EC common equity, STIV cash vehicle, DE equity derivative, OTHER, ...
+            ("asset_description", pa.string()),
+            ("issuer_category", pa.string()),
+            ("country", pa.string()),
+            ("is_restricted", pa.bool_()),
+            ("fair_value_level", pa.int64()),
+            ("on_loan_usd", pa.float64()),
+            ("derivative_kind", pa.string()),  # FUT, WAR, ...
+            ("notional_usd", pa.float64()),
+        ]
+    ),
+    key=("vendor", "fund", "report_date", "accession"),
+    is_snapshot=True,
+)
+FUND_MONTH = RawTable(
+    "fund_month",
+    pa.schema(
+        [
+            ("vendor", pa.string()),
+            ("fund", pa.string()),
+            ("month_end", pa.date32()),
+            ("accession", pa.string()),
+            ("report_date", pa.date32()),
+            ("sales_usd", pa.float64()),
+            ("redemptions_usd", pa.float64()),
+            ("reinvested_usd", pa.float64()),
+            ("total_return_pct", pa.float64()),
+        ]
+    ),
+    key=("vendor", "fund", "month_end", "accession"),
+)
 REQUEST = RawTable(
     "request",
     pa.schema(
@@ -273,6 +369,10 @@ TABLES: dict[str, RawTable] = {
         FUND_DAY,
         HOLDING_SNAPSHOT,
         HOLDING,
+        FUND_FILING_ENTRY,
+        FUND_FILING,
+        FUND_FILING_LINE,
+        FUND_MONTH,
         REQUEST,
         QUARANTINE,
     )

@@ -103,6 +103,12 @@ def _day(seed: int, session: int) -> _Day:
     return _Day(cents / 100.0, bits, shares_at(history, session)[:count], identity)
 
 
+def prices_of(seed: int, session: int) -> tuple[np.ndarray, np.ndarray]:
+    """Price (0 where not listed) and number of the identity of every company on a session."""
+    day = _day(seed, session)
+    return day.price, day.identity
+
+
 @cache
 def _is_sampled(index_code: str, company: int) -> bool:
     return share_of(f"sample/{index_code}/{company}") < SAMPLE.get(index_code, 1.0)

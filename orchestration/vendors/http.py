@@ -36,9 +36,10 @@ BASE_URLS = {
     "ssga": "https://www.ssga.com",
     "proshares": "https://accounts.profunds.com",
     "direxion": "https://www.direxion.com",
+    "sec": "https://www.sec.gov",
 }
-# FRED allows 120 requests a minute and key; the others publish no limit.
-POLITE_RPS = {"yahoo": 2.0, "fred": 2.0, "blackrock": 0.5, "ssga": 0.5, "proshares": 0.5, "direxion": 0.5}
+# FRED allows 120 requests a minute and key, the SEC 10 a second over all its hosts; the others publish no limit.
+POLITE_RPS = {"yahoo": 2.0, "fred": 2.0, "blackrock": 0.5, "ssga": 0.5, "proshares": 0.5, "direxion": 0.5, "sec": 2.0}
 
 TRIPPING: frozenset[Outcome] = frozenset({"rate_limited", "blocked", "unreachable"})
 TRIP_AFTER = 5

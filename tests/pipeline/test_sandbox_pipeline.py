@@ -39,7 +39,7 @@ def test_a_run_needs_no_key_and_says_what_was_built_and_where(sandbox_release):
 
 def test_every_vendor_is_asked_through_its_own_client_and_answers(sandbox_release):
     ledger = served(sandbox_release, "select vendor, outcome, count(*) as n from fct_request_ledger group by all")
-    assert set(ledger["vendor"]) == {"yahoo", "fred", "blackrock", "ssga", "proshares", "direxion"}
+    assert set(ledger["vendor"]) == {"yahoo", "fred", "blackrock", "ssga", "proshares", "direxion", "sec"}
     assert set(ledger["outcome"]) <= {"ok", "empty"}
 
 

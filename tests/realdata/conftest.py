@@ -69,9 +69,10 @@ class Directory:
             "SMALLCAP_HOLDINGS_DAILY_BUDGET": "100000",
             "SMALLCAP_DATA_DIR": str(self.data),
             "FRED_API_KEY": "0123456789abcdef0123456789abcdef",
+            "SMALLCAP_SEC_USER_AGENT": "Jane Doe jane@example.com",
             "DAGSTER_HOME": str(self.root / "dagster"),
         }
-        for vendor in ("YAHOO", "FRED", "BLACKROCK", "SSGA", "PROSHARES", "DIREXION"):
+        for vendor in ("YAHOO", "FRED", "BLACKROCK", "SSGA", "PROSHARES", "DIREXION", "SEC"):
             env[f"SMALLCAP_{vendor}_URL"] = self.url
         return env | self.extra
 

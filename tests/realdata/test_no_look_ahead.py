@@ -169,6 +169,9 @@ RULES = {
         "replay below finds the same events",
     ),
     "mart_etf_flow": Rule(BY_AVAILABILITY, why="shares of T are published on the next session"),
+    "mart_fund_flow_agreement": Rule(
+        BY_AVAILABILITY, why="an amendment is a row of its own, and a report counts from its acceptance"
+    ),
     "mart_reconstitution_change": Rule(
         now_from=BOUNDARIES,
         columns=(

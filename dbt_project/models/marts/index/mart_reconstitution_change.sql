@@ -152,7 +152,8 @@ bracketed as (
             and old_files.index_code = new_files.index_code
 ),
 
--- Membership, not holdings, says where a security was and went: funds hold for weeks what their index deleted.
+-- Membership, not holdings, says where a security was and went: funds hold for weeks what their index deleted. A condition
+-- on one side alone would make DuckDB compare all pairs, so a file that is not near has no date.
 elsewhere as (
     select
         bracketed.index_code,
@@ -171,16 +172,14 @@ elsewhere as (
         on
             bracketed.security_id = before_stay.security_id
             and bracketed.other_index = before_stay.index_code
-            and bracketed.is_near_before
-            and bracketed.before_date >= before_stay.valid_from
+            and case when bracketed.is_near_before then bracketed.before_date end >= before_stay.valid_from
             and bracketed.before_date < before_stay.valid_to
             and bracketed.before_date <= before_stay.last_seen
     left join stays as after_stay
         on
             bracketed.security_id = after_stay.security_id
             and bracketed.other_index = after_stay.index_code
-            and bracketed.is_near_after
-            and bracketed.after_date >= after_stay.valid_from
+            and case when bracketed.is_near_after then bracketed.after_date end >= after_stay.valid_from
             and bracketed.after_date < after_stay.valid_to
             and bracketed.after_date <= after_stay.last_seen
     where bracketed.index_code <> bracketed.other_index

@@ -1,16 +1,24 @@
 {%- set nothing_placed = 'coalesce(coverage.placed_weight = 0 and coverage.sector_weight > 0, false)' -%}
+{%- set kept = kept_by('int_holding_change') %}
 
 with lines as (
     select
-        fund,
-        as_of_date,
-        is_constituent,
-        upper(trim(replace(coalesce(ticker, ''), '*', ''))) as security_ticker,
-        upper(trim(coalesce(name, ''))) as upper_name,
-        case when trim(coalesce(sector, '-')) = '-' then '' else trim(sector) end as sector,
-        cast(weight_pct as decimal(18, 6)) as weight,
-        known_at
-    from {{ ref('fct_holding') }}
+        holdings.fund,
+        holdings.as_of_date,
+        holdings.is_constituent,
+        upper(trim(replace(coalesce(holdings.ticker, ''), '*', ''))) as security_ticker,
+        upper(trim(coalesce(holdings.name, ''))) as upper_name,
+        case when trim(coalesce(holdings.sector, '-')) = '-' then '' else trim(holdings.sector) end as sector,
+        cast(holdings.weight_pct as decimal(18, 6)) as weight,
+        holdings.known_at
+    from {{ ref('fct_holding') }} as holdings
+    {%- if kept %}
+    inner join {{ kept.changes }} as changes
+        on
+            holdings.fund = changes.fund
+            and holdings.as_of_date = changes.as_of_date
+            and changes.is_changed
+    {%- endif %}
 ),
 
 -- What a file says of itself decides, not the files around it: those come later. Weights printed with two decimals
@@ -218,7 +226,16 @@ weights as (
             and published_groups.group_scheme = coverage.group_scheme
 )
 
-select
+{% if kept -%}
+select rows.*
+from {{ kept.rows }} as rows
+inner join {{ kept.changes }} as changes
+    on
+        rows.fund = changes.fund
+        and rows.as_of_date = changes.as_of_date
+        and not changes.is_changed
+union all
+{% endif -%}select
     weights.fund,
     weights.as_of_date,
     weights.group_scheme,

@@ -4,10 +4,10 @@ with digests as (
         'DGS10' as series_id,
         sessions.session_date,
         coalesce(
-            bit_xor(hash(
-                observations.observation_date, observations.realtime_start, observations.value,
-                observations.available_at
-            )),
+            bit_xor({{ digest([
+                'observations.observation_date', 'observations.realtime_start', 'observations.value',
+                'observations.available_at'
+            ]) }}),
             0
         ) as digest
     from {{ ref('dim_session') }} as sessions
