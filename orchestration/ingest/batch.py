@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,21 +49,22 @@ def stamp(dates: pd.Series, model: AvailableAt, now: dt.datetime, asked: Sequenc
         Columns available_at and is_availability_assumed, one row for each date.
     """
     today = now.astimezone(NEW_YORK).date()
-    # of questions that start on the same day the newest reaches furthest, so it alone decides
-    answered = {a.window_start: a for a in asked if a.outcome in ("ok", "empty")}.values()
+    days = sorted(set(dates))
+    # when a question that covers the day was last answered; thousands of daily questions cover a few days each
+    answered: dict[dt.date, dt.datetime | None] = dict.fromkeys(days)
+    for question in sorted((a for a in asked if a.outcome in ("ok", "empty")), key=lambda a: a.fetched_at):
+        first = 0 if question.window_start is None else bisect_left(days, question.window_start)
+        last = len(days) if question.window_end is None else bisect_right(days, question.window_end)
+        answered.update(dict.fromkeys(days[first:last], question.fetched_at))
 
     def judge(day: dt.date) -> tuple[dt.datetime, bool]:
         due = model(day)
-        was_missing = any(
-            a.fetched_at >= due
-            and (a.window_start is None or a.window_start <= day)
-            and (a.window_end is None or a.window_end >= day)
-            for a in answered
-        )
+        newest = answered[day]
+        was_missing = newest is not None and newest >= due
         seen = due >= now or due.astimezone(NEW_YORK).date() == today or was_missing
         return (now, False) if seen else (due, True)
 
-    judged = {day: judge(day) for day in dates.drop_duplicates()}
+    judged = {day: judge(day) for day in days}
     return pd.DataFrame(
         {
             "available_at": pd.Series([judged[d][0] for d in dates], index=dates.index, dtype="datetime64[us, UTC]"),
