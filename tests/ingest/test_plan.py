@@ -6,6 +6,8 @@ import datetime as dt
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestration.calendars import NEW_YORK, end_of_day, fund_available_at, price_available_at, sessions_between
 from orchestration.ingest.batch import stamp
@@ -222,6 +224,29 @@ def test_when_a_bar_counts_as_known(fetched, history, expected, assumed):
     row = stamp(pd.Series([D(2026, 3, 2)]), price_available_at, now, history).iloc[0]
     assert row["available_at"].astimezone(NEW_YORK).date() == expected
     assert row["is_availability_assumed"] == assumed
+
+
+MARCH = st.sampled_from(sessions_between(D(2026, 3, 2), D(2026, 3, 20)))
+QUESTIONS = st.lists(
+    st.builds(asked, st.none() | MARCH, st.none() | MARCH, MARCH, st.sampled_from(["ok", "empty", "malformed"])),
+    max_size=8,
+)
+
+
+@given(history=QUESTIONS, days=st.lists(MARCH, max_size=12))
+def test_many_questions_are_judged_as_each_of_them_would_be(history, days):
+    now = end_of_day(D(2026, 3, 23))
+    found = stamp(pd.Series(days, dtype=object), price_available_at, now, history)
+    for day, is_assumed in zip(days, found["is_availability_assumed"], strict=True):
+        covering = [
+            question
+            for question in history
+            if question.outcome in ("ok", "empty")
+            and (question.window_start is None or question.window_start <= day)
+            and (question.window_end is None or question.window_end >= day)
+        ]
+        due = price_available_at(day)
+        assert is_assumed == (not any(question.fetched_at >= due for question in covering))
 
 
 def test_a_file_that_comes_early_counts_from_its_fetch():
