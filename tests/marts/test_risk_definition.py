@@ -6,6 +6,7 @@ The two agree to the eleventh place: the last digit of twelve depends on the ord
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 from math import log, sqrt
 from pathlib import Path
 from statistics import mean
@@ -38,12 +39,12 @@ def log_return(symbol: str, i: int) -> float | None:
 
 
 def rate_changes() -> list[tuple[int, int, float]]:
-    """Changes of the first printed yields that were the newest when they came out: day, day it was known, basis points."""
-    days = [i for i in range(-1, 90) if i not in (60,)]
+    """Changes of the first printed yields that were the newest when they came out: day, day known, basis points."""
+    days = [i for i in range(-1, 90) if i != 60]
     known = {i: {0: 0, 30: 32, 50: 62}.get(i, i + 1) for i in days}
     value = {i: ((i * i * 29 + 17 * i + 60) % 97) / 100.0 + 3 for i in days}
     kept = [i for i in days if not any(known[j] < known[i] and j > i for j in days)]
-    return [(day, known[day], 100 * (value[day] - value[before])) for before, day in zip(kept, kept[1:], strict=False)]
+    return [(day, known[day], 100 * (value[day] - value[before])) for before, day in pairwise(kept)]
 
 
 def regression(xs: list[float], ys: list[float]) -> tuple[float, float, float]:
