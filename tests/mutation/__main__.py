@@ -139,9 +139,9 @@ class Trial:
     def verdicts(self, tried: Sequence[Mutant]) -> dict[str, str]:
         """What the unit tests say of one change in each of several models: model → noticed, unnoticed or invalid.
 
-        A change can make a query that does not end, takes all memory or kills its process, so a child of this process tries
-        them within limits, which also closes the database. What ends so is tried alone, and noticed if it ends so again: a build would not get
-        through.
+        A change can make a query that does not end, takes all memory or kills its process, so a child of this process
+        tries them within limits, which also closes the database. What ends so is tried alone, and noticed if it ends so
+        again: a build would not get through.
         """
         receiver, sender = FORK.Pipe(duplex=False)
         child = FORK.Process(target=self._try_and_send, args=(tried, sender))
