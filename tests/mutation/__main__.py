@@ -13,6 +13,7 @@ import datetime as dt
 import multiprocessing
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,9 @@ LAST_SESSION = dt.date(2026, 8, 20)
 # one run of dbt tries changes of so many models; its unit tests take a few seconds
 MODELS_AT_ONCE = 8
 SECONDS = 90
+# DuckDB's own limit does not count everything: one change asked for 14 GB
+DUCKDB_MEMORY = "2GB"
+MEMORY_BYTES = 6 * 2**30
 FORK = multiprocessing.get_context("fork")
 # what DuckDB and dbt say of SQL that nobody could have run: such a change proves nothing about the tests
 NEVER_RUNS = ("Compilation Error", "Parser Error", "Binder Error", "Catalog Error", "Syntax Error", "Parsing Error")
@@ -89,7 +93,7 @@ class Trial:
 
     def __init__(self, root: Path) -> None:
         os.environ["SMALLCAP_DATA_DIR"] = str(root)
-        os.environ["SMALLCAP_DUCKDB_MEMORY"] = "1GB"
+        os.environ["SMALLCAP_DUCKDB_MEMORY"] = DUCKDB_MEMORY
         (root / "build" / "tmp").mkdir(parents=True)
         Lake(root, "sandbox")
         write_reference(root, LAST_SESSION)
@@ -135,9 +139,9 @@ class Trial:
     def verdicts(self, tried: Sequence[Mutant]) -> dict[str, str]:
         """What the unit tests say of one change in each of several models: model → noticed, unnoticed or invalid.
 
-        A change can make a query that does not end or a process that dies, so a child of this process tries them, which
-        also closes the database. What ends so is tried alone, and noticed if it ends so again: a build would not get
-        through.
+        A change can make a query that does not end, takes all memory or kills its process, so a child of this process
+        tries them within limits, which also closes the database. What ends so is tried alone, and noticed if it ends so
+        again: a build would not get through.
         """
         receiver, sender = FORK.Pipe(duplex=False)
         child = FORK.Process(target=self._try_and_send, args=(tried, sender))
@@ -158,6 +162,7 @@ class Trial:
         return {model: verdict for mutant in tried for model, verdict in self.verdicts([mutant]).items()}
 
     def _try_and_send(self, tried: Sequence[Mutant], sender: Connection) -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
         try:
             sender.send(self._try(tried))
         except Exception as error:

@@ -29,7 +29,7 @@ brackets as (
     where old_files.index_code in ('R1000', 'R2000', 'RMICRO')
 ),
 
--- A security that no file shows is in no tier only where all three funds show theirs.
+-- A security that no file shows is in no tier where all three funds show theirs, else nobody knows where it is.
 coverage as (
     select
         event_id,
@@ -51,18 +51,12 @@ members as (
         brackets.before_date,
         brackets.after_date,
         stays.security_id,
-        coalesce(
-            brackets.before_date >= stays.valid_from
-            and coalesce(brackets.before_date < stays.valid_to, true)
-            and coalesce(brackets.before_date <= stays.last_seen, true),
-            false
-        ) as was_member,
-        coalesce(
-            brackets.after_date >= stays.valid_from
-            and coalesce(brackets.after_date < stays.valid_to, true)
-            and coalesce(brackets.after_date <= stays.last_seen, true),
-            false
-        ) as is_member
+        brackets.before_date >= stays.valid_from
+        and coalesce(brackets.before_date < stays.valid_to, true)
+        and coalesce(brackets.before_date <= stays.last_seen, true) as was_member,
+        brackets.after_date >= stays.valid_from
+        and coalesce(brackets.after_date < stays.valid_to, true)
+        and coalesce(brackets.after_date <= stays.last_seen, true) as is_member
     from brackets
     inner join {{ ref('fct_index_membership') }} as stays on brackets.index_code = stays.index_code
     where not stays.is_brief
@@ -90,16 +84,13 @@ known as (
     select
         placed.event_id,
         placed.security_id,
-        coalesce(placed.tier_before, 4) as tier_before,
-        coalesce(placed.tier_after, 4) as tier_after,
+        coalesce(placed.tier_before, case when coverage.is_complete_before then 4 else 5 end) as tier_before,
+        coalesce(placed.tier_after, case when coverage.is_complete_after then 4 else 5 end) as tier_after,
         coalesce(placed.fund_before, placed.fund_after) as fund,
         coalesce(placed.date_before, placed.date_after) as as_of_date,
         coverage.gap_sessions
     from placed
     inner join coverage on placed.event_id = coverage.event_id
-    where
-        (placed.tier_before is not null or coverage.is_complete_before)
-        and (placed.tier_after is not null or coverage.is_complete_after)
 ),
 
 weighed as (
@@ -121,14 +112,18 @@ weighed as (
 
 select
     event_id,
-    case tier_before when 1 then 'R1000' when 2 then 'R2000' when 3 then 'MICRO' else 'NONE' end as tier_before,
-    case tier_after when 1 then 'R1000' when 2 then 'R2000' when 3 then 'MICRO' else 'NONE' end as tier_after,
+    case tier_before
+        when 1 then 'R1000' when 2 then 'R2000' when 3 then 'MICRO' when 4 then 'NONE' else 'UNKNOWN'
+    end as tier_before,
+    case tier_after
+        when 1 then 'R1000' when 2 then 'R2000' when 3 then 'MICRO' when 4 then 'NONE' else 'UNKNOWN'
+    end as tier_after,
     cast(count(*) as integer) as names,
     cast(sum(weight_pct) as double) as weight_pct,
     case
         -- the Microcap fund holds a sample: that no file shows a name does not prove that it is in no tier
         when
-            greatest(tier_before, tier_after) = 4
+            greatest(tier_before, tier_after) >= 4
             and gap_sessions <= {{ membership_rule('high_confidence_gap_sessions') }}
             then 'MEDIUM'
         else {{ gap_confidence('gap_sessions') }}

@@ -45,11 +45,11 @@ sums as (
         signal_id,
         horizon_sessions,
         count(*) as sessions,
-        count(case when is_new = 1 then 1 end) as triggers,
+        count(*) filter (is_new = 1) as triggers,
         sum(cast(forward_return as decimal(30, 12))) as sum_all,
         sum(case when is_new = 1 then cast(forward_return as decimal(30, 12)) end) as sum_triggers,
-        count(case when is_new = 1 and forward_return > 0 then 1 end) as hits,
-        count(case when forward_return > 0 then 1 end) as hits_all,
+        count(*) filter (is_new = 1 and forward_return > 0) as hits,
+        count(*) filter (forward_return > 0) as hits_all,
         median(case when is_new = 1 then forward_return end) as median_return,
         median(forward_return) as median_return_all,
         count(case when is_new = 1 then forward_return_next_close end) as triggers_next_close,
@@ -63,9 +63,9 @@ sums as (
 means as (
     select
         *,
-        round(cast(sum_triggers as double) / nullif(triggers, 0), 12) as mean_return,
-        round(cast(sum_all as double) / nullif(sessions, 0), 12) as mean_return_all,
-        round(cast(sum_next_close as double) / nullif(triggers_next_close, 0), 12) as mean_return_next_close
+        round(cast(sum_triggers as double) / triggers, 12) as mean_return,
+        round(cast(sum_all as double) / sessions, 12) as mean_return_all,
+        round(cast(sum_next_close as double) / triggers_next_close, 12) as mean_return_next_close
     from sums
 ),
 

@@ -15,7 +15,7 @@ entries as (
         positions.position_id,
         positions.symbol,
         positions.entry_date,
-        prices.close as entry_close,
+        nullif(prices.close, 0) as entry_close,
         sessions.session_index as entry_index,
         round(positions.stop_pct / 100, 12) as stop,
         round(positions.target_low_pct / 100, 12) as target_low,
@@ -53,10 +53,10 @@ moves as (
         entries.position_id,
         sessions.session_date,
         sessions.session_index,
-        round(prices.open / nullif(entries.entry_close, 0) - 1, 12) as open_return,
-        round(prices.high / nullif(entries.entry_close, 0) - 1, 12) as high_return,
-        round(prices.low / nullif(entries.entry_close, 0) - 1, 12) as low_return,
-        round(prices.close / nullif(entries.entry_close, 0) - 1, 12) as close_return,
+        round(prices.open / entries.entry_close - 1, 12) as open_return,
+        round(prices.high / entries.entry_close - 1, 12) as high_return,
+        round(prices.low / entries.entry_close - 1, 12) as low_return,
+        round(prices.close / entries.entry_close - 1, 12) as close_return,
         round(
             prices.close / nullif(
                 greatest(

@@ -71,9 +71,7 @@ periods as (
         steps.name,
         descriptions.security_ticker,
         descriptions.upper_name,
-        coalesce(
-            regexp_matches(descriptions.security_ticker, '^[A-Z][A-Z0-9]*([./-][A-Z]+)?$'), false
-        ) as has_ticker_form,
+        regexp_matches(descriptions.security_ticker, '^[A-Z][A-Z0-9]*([./-][A-Z]+)?$') as has_ticker_form,
         steps.rule_id,
         steps.applies_from,
         lead(steps.applies_from, 1, date '9999-12-31') over (

@@ -5,18 +5,12 @@ with steps as (
         opening_node as node_no,
         before_opening_node as previous_node
     from {{ ref('int_holding_file_as_known') }}
-    where
-        index_code is not null
-        and opening_node is not null
     union
     select
         index_code,
         absent_node as node_no,
         closing_node as previous_node
     from {{ ref('int_holding_file_as_known') }}
-    where
-        index_code is not null
-        and absent_node is not null
 ),
 
 files as (
@@ -50,19 +44,13 @@ related as (
             and events.session_index <= files.session_index,
             false
         ) as is_between,
-        coalesce(
-            events.is_reconstitution
-            and files.session_index between events.session_index
-            and events.session_index + {{ membership_rule('late_addition_sessions') }},
-            false
-        ) as may_show_addition,
-        coalesce(
-            events.is_reconstitution
-            and files.previous_session_index
-            between events.session_index - {{ membership_rule('early_deletion_sessions') }}
-            and events.session_index + {{ membership_rule('late_deletion_sessions') }},
-            false
-        ) as may_show_deletion,
+        events.is_reconstitution
+        and files.session_index between events.session_index
+        and events.session_index + {{ membership_rule('late_addition_sessions') }} as may_show_addition,
+        events.is_reconstitution
+        and files.previous_session_index
+        between events.session_index - {{ membership_rule('early_deletion_sessions') }}
+        and events.session_index + {{ membership_rule('late_deletion_sessions') }} as may_show_deletion,
         -- what was first seen in this file joined after the one before
         coalesce(
             not events.is_reconstitution

@@ -13,15 +13,16 @@ select
     case when not is_in_newest then last_seen end as last_seen,
     is_point_in_time,
     case
-        when
-            greatest(coalesce(opening_gap, 0), coalesce(closing_gap, 0))
-            > {{ membership_rule('medium_confidence_gap_sessions') }}
-            then 'LOW'
+        -- greatest() skips nulls; null where neither boundary was observed
+        when greatest(opening_gap, closing_gap) > {{ membership_rule('medium_confidence_gap_sessions') }} then 'LOW'
         when is_single and first_absent is not null then 'LOW'
         when is_brief then 'LOW'
         when first_absent is not null and not is_confirmed then 'LOW'
-        -- greatest() skips nulls; null where neither boundary was observed
-        when greatest(opening_gap, closing_gap) <= {{ membership_rule('high_confidence_gap_sessions') }} then 'HIGH'
+        when
+            greatest(opening_gap, closing_gap) <= {{ membership_rule('high_confidence_gap_sessions') }}
+            -- a fund that holds a sample may have begun or ceased to hold a member
+            and index_code not in ({{ quoted(var('sampled_indices')) }})
+            then 'HIGH'
         else 'MEDIUM'
     end as confidence,
     is_brief,

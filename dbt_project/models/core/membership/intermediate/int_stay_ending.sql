@@ -60,9 +60,9 @@ explained as (
     select
         absences.*,
         elsewhere.security_id is not null as is_elsewhere,
-        coalesce(elsewhere.is_in_other_tier, false) as is_in_other_tier,
+        elsewhere.is_in_other_tier,
         departures.is_sold,
-        coalesce(departures.is_priced, false) as is_priced,
+        departures.is_priced,
         (
             coalesce(departures.claim_known_at <= absences.known_moment, false)
             or (
@@ -99,7 +99,7 @@ select
         when reconstitutions_between = 1 and not is_gone then reconstitution_between
         when reconstitutions_between = 0 and reconstitution_of_deletion > absent_index
             -- out before the Friday: only what the fund sold or another fund took
-            then case when coalesce(is_sold, false) or is_elsewhere then reconstitution_of_deletion end
+            then case when is_sold or is_elsewhere then reconstitution_of_deletion end
         -- Held to the end at full size and then in no fund: bought, not deleted. Some funds sell on the session
         -- after the Friday, and then prices that moved say that nobody bought the company.
         when
@@ -121,5 +121,5 @@ where
     is_confirmed
     or is_in_other_tier
     or is_gone
-    or coalesce(is_sold, false)
+    or is_sold
     or reconstitutions_between = 1
