@@ -43,10 +43,11 @@ class Translator(DagsterDbtTranslator):
 
 
 def _layer(node: Mapping[str, Any]) -> str:
-    """seeds, staging, intermediate, core or marts."""
+    """seeds, staging, intermediate, core or marts; the steps of marts read core, and stand with the marts."""
     if node["resource_type"] == "seed":
         return "seeds"
-    return "intermediate" if "intermediate" in node["fqn"] else node["fqn"][1]
+    layer = node["fqn"][1]
+    return "intermediate" if layer == "core" and "intermediate" in node["fqn"] else layer
 
 
 def _subject(manifest: Mapping[str, Any], unique_id: str) -> str:

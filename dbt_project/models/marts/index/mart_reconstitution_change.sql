@@ -152,8 +152,8 @@ bracketed as (
             and old_files.index_code = new_files.index_code
 ),
 
--- Membership, not holdings, says where a security was and went: funds hold for weeks what their index deleted. A condition
--- on one side alone would make DuckDB compare all pairs, so a file that is not near has no date.
+-- Membership, not holdings, says where a security was and went: funds hold for weeks what their index deleted. A file
+-- that is not near has no date here: DuckDB would compare all pairs if the condition stood for itself.
 elsewhere as (
     select
         bracketed.index_code,

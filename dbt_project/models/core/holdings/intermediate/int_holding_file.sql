@@ -12,8 +12,7 @@ with measured as (
         cast(sum(cast(weight_pct as decimal(18, 6))) as double) as weight_sum_pct,
         -- a weight printed as 0.00 is up to 0.005
         count_if(weight_pct = 0 and is_constituent) as zero_weight_lines,
-        max(payload_sha256) as payload_sha256,
-        max(logic) as logic
+        max(payload_sha256) as payload_sha256
     from {{ ref('int_holding_line') }}
     group by vendor, fund, as_of_date, snapshot_seq, known_at
 ),
@@ -47,7 +46,6 @@ nodes as (
         measured.zero_weight_lines,
         fingerprints.lines_sha256,
         measured.payload_sha256,
-        measured.logic,
         sessions.session_index,
         -- 1 for the newest version of the file
         row_number() over (

@@ -6,8 +6,8 @@
     )
 }}
 
--- What a line is said to be never changes, so only files not yet in the table are read; a changed rule, or a table that
--- does not hold what the raw zone holds at this clock, rebuilds it (see macros/incremental.sql).
+-- What a line is said to be never changes, so only files not yet in the table are read; a table that does not hold what
+-- the raw zone holds at this clock is built anew (see macros/incremental.sql).
 with lines as not materialized (
     select * from {{ ref('stg_holding') }}
     {% if is_incremental() %}
@@ -148,6 +148,5 @@ select
     excluded_reason,
     fetched_at as known_at,
     available_at,
-    payload_sha256,
-    '{{ logic_of("int_holding_line", "stg_holding", "holding_exclusion_rule") }}' as logic
+    payload_sha256
 from judged

@@ -171,7 +171,6 @@ select
     struct_extract(identities.last_priced, 'shares') as last_shares,
     struct_extract(identities.last_priced, 'price_usd') as last_price_usd,
     bases.through_node,
-    bases.basis,
-    '{{ logic_of("int_security_identity") }}' as logic
+    bases.basis
 from identities
 inner join bases on identities.fund = bases.fund

@@ -1,5 +1,4 @@
-{% set logic = logic_of('int_arrival', 'int_arrival_evidence') %}
-{% set remembered = remembers(logic) %}
+{% set before = predecessor() %}
 
 -- A spin-off shows a parent whose price fell by the child's value on the same session, or who shares its name. A fast
 -- entry is among the largest lines at once. In the file after a reconstitution hundreds begin and dozens of prices
@@ -13,8 +12,8 @@ with arrivals as (
 unread as (
     select arrivals.*
     from arrivals
-    {% if remembered %}
-        anti join {{ this }} as known
+    {% if before %}
+        anti join {{ before }} as known
             on
                 arrivals.index_code = known.index_code
                 and arrivals.security_id = known.security_id
@@ -32,7 +31,7 @@ read_nodes as (
 ),
 
 -- of few files the lines are picked out before anything is joined to all of them
-read_lines as {{ 'materialized' if remembered else 'not materialized' }} (
+read_lines as {{ 'materialized' if before else 'not materialized' }} (
     select
         files.index_code,
         files.node_no,
@@ -197,8 +196,7 @@ select
     parents_by_price.security_id is not null as has_parent_by_price,
     parents_by_name.security_id is not null as has_parent_by_name,
     children.weight_rank,
-    children.basis,
-    '{{ logic }}' as logic
+    children.basis
 from children
 left join parents_by_price
     on
@@ -210,10 +208,10 @@ left join parents_by_name
         children.index_code = parents_by_name.index_code
         and children.security_id = parents_by_name.security_id
         and children.first_node = parents_by_name.first_node
-{% if remembered %}
+{% if before %}
     union all
     select known.*
-    from {{ this }} as known
+    from {{ before }} as known
     inner join arrivals
         on
             known.index_code = arrivals.index_code

@@ -1,5 +1,4 @@
-{% set logic = logic_of('int_departure', 'int_departure_evidence') %}
-{% set remembered = remembers(logic) %}
+{% set before = predecessor() %}
 
 -- The fund sold the position, or the company was bought or failed. Only lines up to the run's end are read, and claims
 -- born after it; a reader of an earlier moment skips what he could not know.
@@ -11,8 +10,8 @@ with departures as (
 unread as (
     select departures.*
     from departures
-    {% if remembered %}
-        anti join {{ this }} as known
+    {% if before %}
+        anti join {{ before }} as known
             on
                 departures.index_code = known.index_code
                 and departures.security_id = known.security_id
@@ -114,10 +113,10 @@ judged as (
         ) as is_pinned,
         coalesce(worst_step < {{ membership_rule('collapsed_price_kept') }}, false) as is_collapsed
     from measured
-    {% if remembered %}
+    {% if before %}
         union all
-        select known.* exclude (claim_known_at, basis, logic)
-        from {{ this }} as known
+        select known.* exclude (claim_known_at, basis)
+        from {{ before }} as known
         inner join departures
             on
                 known.index_code = departures.index_code
@@ -130,8 +129,7 @@ judged as (
 select
     judged.*,
     claims.claim_known_at,
-    departures.basis,
-    '{{ logic }}' as logic
+    departures.basis
 from judged
 inner join departures
     on

@@ -6,7 +6,7 @@ with files as (
         node_no,
         as_of_date,
         md5_number_lower(
-            concat_ws(' ', as_of_date, snapshot_seq, payload_sha256, logic, epoch_us(known_at), session_index)
+            concat_ws(' ', as_of_date, snapshot_seq, payload_sha256, epoch_us(known_at), session_index)
         ) as file_hash
     from {{ ref('int_holding_file') }}
 ),
