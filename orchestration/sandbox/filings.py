@@ -11,7 +11,9 @@ import numpy as np
 from orchestration.calendars import EDGAR_OPENS, NEW_YORK, is_session, next_session, previous_session
 from orchestration.sandbox.companies import START, company_history, shares_at
 from orchestration.sandbox.fund_shares import fund_days
-from orchestration.sandbox.holdings import Line, holdings, index_funds, prices_of
+from orchestration.sandbox.holdings import Line, holdings, index_funds, is_sampled, prices_of
+from orchestration.sandbox.identity import Identity
+from orchestration.sandbox.prehistory import parts_held, prehistory, prices_at
 from orchestration.sandbox.streams import share_of, stream
 from orchestration.sandbox.timeline import seed_table, timeline
 
@@ -62,14 +64,14 @@ class Book:
     """The portfolio one report shows: the shares of the session before the last one, at the prices of the last.
 
     Attributes:
-        identity: Number of the identity of each share, as it was called on the last session.
+        identities: How each share was called on the last session.
         shares: Shares held.
         market_value: USD.
         others: Lines that are no constituents.
         net_assets: USD, on the last session.
     """
 
-    identity: np.ndarray
+    identities: tuple[Identity, ...]
     shares: np.ndarray
     market_value: np.ndarray
     others: tuple[Line, ...]
@@ -87,12 +89,10 @@ class Month:
 
 @cache
 def filings(seed: int, fund: str, until: dt.date) -> tuple[Filing, ...]:
-    """What a fund has filed up to a date, newest first; funds of shares only while there are companies to hold."""
+    """What a fund has filed up to a date, newest first."""
     row, place = _filers()[fund]
     out = []
     for number, period in enumerate(_quarter_ends(until)):
-        if fund in index_funds() and book_session(period) < timeline().at(START):
-            continue
         first, last = LATE_DAYS
         days = first + int(share_of(f"filed/{seed}/{fund}/{period}") * (last - first + 1))
         originals = [("NPORT-P", days)]
@@ -162,20 +162,43 @@ def book_session(period: dt.date) -> int:
 def book(seed: int, fund: str, period: dt.date) -> Book:
     """The portfolio of a fund of shares."""
     held, last = book_session(period), timeline().upto(period) - 1
-    before = holdings(seed, fund, held)
-    prices, identity = prices_of(seed, last)
-    history = company_history(seed, last)
-    split = shares_at(history, last)[before.company] / shares_at(history, held)[before.company]
-    shares = np.rint(before.shares * split)
-    price = np.where(prices[before.company] > 0, prices[before.company], before.price)
     net_assets = float(fund_days(seed, fund).aum[last - timeline().first])
+    if held < timeline().at(START):
+        identities, shares, price, others = _book_of_prehistory(seed, fund, held, last, net_assets)
+    else:
+        identities, shares, price, others = _book_of_market(seed, fund, held, last)
     weight = float((shares * price).sum()) / net_assets
     if not EQUITY_WEIGHT[0] <= weight <= EQUITY_WEIGHT[1]:
         shares = np.rint(shares * (0.997 / weight))
     order = stream(seed, "filed lines", fund, str(period)).permutation(len(shares))
     order = order[shares[order] > 0]
     value = np.round(shares * price, 2)
-    return Book(identity[before.company][order], shares[order], value[order], before.others, net_assets)
+    return Book(tuple(identities[n] for n in order.tolist()), shares[order], value[order], others, net_assets)
+
+
+_Position = tuple[list[Identity], np.ndarray, np.ndarray, tuple[Line, ...]]
+
+
+def _book_of_market(seed: int, fund: str, held: int, last: int) -> _Position:
+    """Identities, shares and prices of the fund's own file of the session, splits of the last one carried out."""
+    before = holdings(seed, fund, held)
+    prices, numbers = prices_of(seed, last)
+    history = company_history(seed, last)
+    split = shares_at(history, last)[before.company] / shares_at(history, held)[before.company]
+    price = np.where(prices[before.company] > 0, prices[before.company], before.price)
+    identities = [history.identities[number] for number in numbers[before.company].tolist()]
+    return identities, np.rint(before.shares * split), price, before.others
+
+
+def _book_of_prehistory(seed: int, fund: str, held: int, last: int, net_assets: float) -> _Position:
+    """The same from before the simulation, where there are no files."""
+    known, code = prehistory(seed), index_funds()[fund]
+    part = parts_held(seed, code, held)
+    company = [number for number in np.flatnonzero(part).tolist() if is_sampled(code, number)]
+    price = prices_at(seed, last)[company]
+    weight = part[company] * known.shares[company]
+    shares = np.rint(weight * (0.997 * net_assets / float((weight * price).sum())))
+    return [known.identities[number] for number in company], shares, price, ()
 
 
 def months(seed: int, fund: str, period: dt.date) -> list[Month]:

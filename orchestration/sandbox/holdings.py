@@ -110,7 +110,8 @@ def prices_of(seed: int, session: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @cache
-def _is_sampled(index_code: str, company: int) -> bool:
+def is_sampled(index_code: str, company: int) -> bool:
+    """Whether the fund of an index holds a member: one that samples leaves some out for ever."""
     return share_of(f"sample/{index_code}/{company}") < SAMPLE.get(index_code, 1.0)
 
 
@@ -127,13 +128,13 @@ def holdings(seed: int, fund: str, session: int) -> Holdings:
     part = ((day.bits & BITS[code]) > 0).astype(float)
     if code in SAMPLE:
         held = np.flatnonzero(part)
-        part[held[[not _is_sampled(code, company) for company in held.tolist()]]] = 0.0
+        part[held[[not is_sampled(code, company) for company in held.tolist()]]] = 0.0
     for left in history.leftovers:
         age = session - left.session
         if left.bits != BITS[code] or not 0 <= age < left.sessions or part[left.company]:
             continue
         # a sample sells only what it held
-        if _is_sampled(code, left.company):
+        if is_sampled(code, left.company):
             part[left.company] = 1 - age / left.sessions
     part[day.price == 0] = 0.0
     company = np.flatnonzero(part)

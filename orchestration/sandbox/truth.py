@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from orchestration.sandbox.companies import FIRST_FILE, History, company_history
+from orchestration.sandbox.companies import FIRST_FILE, START, History, company_history
 from orchestration.sandbox.events import Event
 from orchestration.sandbox.fund_shares import OUTFLOWS, fund_days
 from orchestration.sandbox.holdings import Line, holdings
 from orchestration.sandbox.identity import Identity
 from orchestration.sandbox.instruments import instruments
 from orchestration.sandbox.membership import BITS, MICRO, R1000, R2000
+from orchestration.sandbox.prehistory import members_before
 from orchestration.sandbox.prices import bars
 from orchestration.sandbox.timeline import timeline
 
@@ -81,6 +82,8 @@ def junk_lines(seed: int, fund: str, day: dt.date) -> tuple[Line, ...]:
 def members(seed: int, index_code: str, day: dt.date) -> dict[str, str]:
     """Ticker by CUSIP of the members of an index after the close of a session."""
     session = timeline().at(day)
+    if day < START:
+        return members_before(seed, index_code, session)
     history = company_history(seed, session)
     block = history.block(session)
     bits = block.bits[session - block.first]

@@ -7,11 +7,11 @@ import re
 from functools import cache
 from xml.sax.saxutils import escape
 
-from orchestration.sandbox.companies import company_history
 from orchestration.sandbox.filings import Book, Filing, Month, book, filers, filings, fund_of, months, will_be_amended
 from orchestration.sandbox.fund_shares import fund_days
 from orchestration.sandbox.holdings import Line, index_funds
 from orchestration.sandbox.http import Request, Response, page
+from orchestration.sandbox.identity import Identity
 from orchestration.sandbox.instruments import instruments
 from orchestration.sandbox.streams import share_of
 from orchestration.sandbox.timeline import Clock, timeline
@@ -24,7 +24,8 @@ SHARE_CLASS = re.compile(r" (CLASS|SERIES) [A-Z]\b")
 RIGHT = re.compile(r"\b(CVR|ESCROW|VESTING)\b")
 # a fund has lent out this part of its net assets, for cash that it holds in a fund of its sponsor
 COLLATERAL = {"R2000": 0.13, "R1000": 0.015, "R3000": 0.02, "RMICRO": 0.12, "SP500": 0.005}
-LENT = 0.3
+# part of the shares is lent out, by a character of their CUSIP
+LENT_UNTIL = "8"
 # foreign shares have no CUSIP in a report: zeros to the end of 2022, N/A since
 FOREIGN = 0.04
 ZEROS_UNTIL = 2022
@@ -85,7 +86,7 @@ def _document(seed: int, item: Filing) -> str:
         net, share, lines = float(fund_days(seed, item.fund).aum[place]), 0.0, _vehicle("Treasury", 0.01, 1.0)
     else:
         net, share = held.net_assets, COLLATERAL[index_funds()[item.fund]]
-        lines = _lines(seed, item, held) + _vehicle("Institutional", net * share, net)
+        lines = _lines(item, held) + _vehicle("Institutional", net * share, net)
     gained = months(seed, item.fund, item.period)
     # what the amendment puts right: the first report counted half of what was sold as redeemed again the same month
     wrong = 0.5 if will_be_amended(seed, item.fund, item.period) and not item.form.endswith("/A") else 0.0
@@ -112,21 +113,10 @@ def _flow(number: int, month: Month, twice: float) -> str:
     return f'<mon{number}Flow redemption="{redemptions:.8f}" reinvestment="0.00000000" sales="{sales:.8f}"/>'
 
 
-_NAMES: dict[tuple[int, bool], list[str]] = {}
-
-
-def _names(seed: int, session: int, zeros: bool) -> list[str]:
-    """The beginning of a line by number of identity: names, CUSIP and ISIN; the list grows with the history."""
-    known = company_history(seed, session).identities
-    done = _NAMES.setdefault((seed, zeros), [])
-    if len(done) < len(known):
-        done = done + [_name(item.name, item.cusip, item.isin, zeros) for item in known[len(done) :]]
-        _NAMES[seed, zeros] = done
-    return done
-
-
-def _name(name: str, cusip: str, isin: str, zeros: bool) -> str:
-    """Spelled out in mixed case, the class in the title only, and no ticker."""
+@cache
+def _name(item: Identity, zeros: bool) -> str:
+    """The beginning of a line: spelled out in mixed case, the class in the title only, and no ticker."""
+    name, cusip = item.name, item.cusip
     title = name.title()
     if share_of(f"style/{cusip}") < 0.5:
         title = re.sub(r" (Inc|Corp|Ltd|Co)$", r", \1.", title)
@@ -134,24 +124,24 @@ def _name(name: str, cusip: str, isin: str, zeros: bool) -> str:
     shown = ("000000000" if zeros else "N/A") if share_of(f"foreign/{cusip}") < FOREIGN else cusip
     return (
         f"<invstOrSec><name>{escape(issuer)}</name><lei>N/A</lei><title>{escape(title)}</title><cusip>{shown}</cusip>"
-        f'<identifiers><isin value="{isin}"/></identifiers>'
+        f'<identifiers><isin value="{item.isin}"/></identifiers>'
     )
 
 
-def _lines(seed: int, item: Filing, held: Book) -> str:
-    names = _names(seed, timeline().upto(item.period) - 1, item.period.year <= ZEROS_UNTIL)
+def _lines(item: Filing, held: Book) -> str:
+    zeros = item.period.year <= ZEROS_UNTIL
     out = []
     factor = 100 / held.net_assets
-    columns = zip(held.identity.tolist(), held.shares.tolist(), held.market_value.tolist(), strict=True)
-    for number, shares, value in columns:
-        lent = number % 10 < 10 * LENT
+    columns = zip(held.identities, held.shares.tolist(), held.market_value.tolist(), strict=True)
+    for share, shares, value in columns:
+        lent = share.cusip[5] < LENT_UNTIL
         loan = (
             f'<loanByFundCondition isLoanByFund="Y" loanVal="{value * 0.4:.2f}"/>'
             if lent
             else "<isLoanByFund>N</isLoanByFund>"
         )
         out.append(
-            f"{names[number]}<balance>{shares:.8f}</balance><units>NS</units><curCd>USD</curCd>"
+            f"{_name(share, zeros)}<balance>{shares:.8f}</balance><units>NS</units><curCd>USD</curCd>"
             f"<valUSD>{value:.8f}</valUSD><pctVal>{value * factor:.12f}</pctVal><payoffProfile>Long</payoffProfile>"
             "<assetCat>EC</assetCat><issuerCat>CORP</issuerCat><invCountry>US</invCountry>"
             "<isRestrictedSec>N</isRestrictedSec><fairValLevel>1</fairValLevel>"

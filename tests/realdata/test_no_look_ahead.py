@@ -172,6 +172,11 @@ RULES = {
     "mart_fund_flow_agreement": Rule(
         BY_AVAILABILITY, why="an amendment is a row of its own, and a report counts from its acceptance"
     ),
+    "mart_source_agreement": Rule(
+        "(index_code, as_of_date) in (select (index_code, as_of_date) from {then})",
+        columns=("index_code", "as_of_date", "source_a", "source_b", "file_date", "names_a", "names_b", "in_both"),
+        why="a row has the report in force, and an amendment of the replay changes no line",
+    ),
     "mart_reconstitution_change": Rule(
         now_from=BOUNDARIES,
         columns=(

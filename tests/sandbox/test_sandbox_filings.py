@@ -47,8 +47,7 @@ def test_all_funds_file_each_quarter_for_seven_years_52_to_66_days_late(sec, tod
         amended += len(found) - len(originals)
         assert len({entry.accession for entry in found}) == len(found)
         assert all(is_session(entry.filed_date) for entry in found)
-        if FILERS[fund]["stores_lines"] == "false":
-            assert len(originals) == 28
+        assert len(originals) == 28
         late += sum(entry.accepted_at.astimezone(NEW_YORK).date() < entry.filed_date for entry in found)
     assert amended >= 10
     assert late >= 20
@@ -72,6 +71,40 @@ def test_a_report_shows_the_members_of_the_session_before_the_last(sec, today):
         # a fund sells deletions for some weeks, and an identity may change on the last session
         assert len(truth & filed) / len(truth) > 0.995
         assert len(filed - truth) < 60
+
+
+def test_members_of_seven_years_can_be_read_from_reports_alone(sec, today):
+    """Every quarter end since 2019: no member is missing, and what is no member is a deletion still being sold."""
+    periods, leftovers = [], 0
+    for entry in entries(sec, "IWM", today):
+        rows = report(sec, "IWM", entry)
+        filing, lines = rows["fund_filing"].iloc[0], rows["fund_filing_line"]
+        truth = set(members(DEFAULT_SEED, "R2000", filing["book_date"]))
+        shares = lines[(lines["asset_category"] == "EC") & lines["isin"].notna()]
+        filed = set(shares["isin"].str[2:11])
+        # what leaves on the last session, and a CUSIP that changes on it, are not in the book as the report shows it
+        assert len(truth & filed) / len(truth) > 0.998, filing["book_date"]
+        if filing["report_date"].month != 6:
+            assert len(truth & filed) / len(filed) > 0.998, filing["book_date"]
+        leftovers += len(filed - truth)
+        periods.append(filing["report_date"])
+    assert (min(periods), max(periods), len(set(periods))) == (D(2019, 9, 30), D(2026, 6, 30), 28)
+    assert leftovers > 50
+
+
+def test_reconstitutions_before_the_simulation_change_members_and_tiers():
+    for friday in (D(2020, 6, 26), D(2021, 6, 25), D(2022, 6, 24), D(2023, 6, 23)):
+        before, after = friday - dt.timedelta(days=1), friday
+        old, new = (set(members(DEFAULT_SEED, "R2000", day)) for day in (before, after))
+        large_old, large_new = (set(members(DEFAULT_SEED, "R1000", day)) for day in (before, after))
+        assert 150 < len(new - old) < 260
+        assert 150 < len(old - new) < 260
+        assert (len((new - old) & large_old), len((old - new) & large_new)) == (24, 24)
+        assert abs(len(new) - 2000) < 60
+        assert abs(len(large_new) - 1000) < 40
+    # the simulation goes on with the companies of the last year before it
+    last, first = (set(members(DEFAULT_SEED, "R2000", day)) for day in (D(2023, 6, 30), D(2023, 7, 3)))
+    assert len(last & first) / len(first) > 0.99
 
 
 def test_june_2024_is_in_the_report_of_september(sec, today):
