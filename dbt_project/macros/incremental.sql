@@ -26,10 +26,15 @@
 
 {# The table that this model replaces; none in a full build and in the first one. #}
 {% macro predecessor() -%}
+    {{ return(this if keeps_rows() else none) }}
+{%- endmacro %}
+
+{# Whether there is a table that this model replaces and may take rows from; never in unit tests that do not say so. #}
+{% macro keeps_rows() -%}
     {%- if not execute or flags.FULL_REFRESH or model.resource_type != 'model' -%}
-        {{ return(none) }}
+        {{ return(false) }}
     {%- endif -%}
-    {{ return(adapter.get_relation(this.database, this.schema, this.table)) }}
+    {{ return(adapter.get_relation(this.database, this.schema, this.table) is not none) }}
 {%- endmacro %}
 
 {#

@@ -1,4 +1,4 @@
-{% set before = predecessor() %}
+{% set before = this if keeps_rows() else none %}
 
 -- A spin-off shows a parent whose price fell by the child's value on the same session, or who shares its name. A fast
 -- entry is among the largest lines at once. In the file after a reconstitution hundreds begin and dozens of prices

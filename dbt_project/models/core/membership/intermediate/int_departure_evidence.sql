@@ -1,4 +1,4 @@
-{% set before = predecessor() %}
+{% set before = this if keeps_rows() else none %}
 
 -- The fund sold the position, or the company was bought or failed. Only lines up to the run's end are read, and claims
 -- born after it; a reader of an earlier moment skips what he could not know.
