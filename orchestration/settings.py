@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 VENDORS = ("yahoo", "fred", "blackrock", "ssga", "proshares", "direxion", "sec")
 SANDBOX_HOLDINGS_START = dt.date(2024, 6, 3)
 # the first period that funds made public; the sandbox is asked for less, so that trying it stays quick
-FILINGS_START = {"live": dt.date(2019, 9, 30), "sandbox": dt.date(2023, 9, 30)}
+FILINGS_START = {"live": dt.date(2019, 9, 30), "sandbox": dt.date(2024, 6, 30)}
 # https://www.sec.gov/os/accessing-edgar-data: a name, and an address to write to
 SEC_CONTACT = re.compile(r"\S.*\s<?[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]+>?")
 FRED_KEY = re.compile(r"[a-z0-9]{32}")
