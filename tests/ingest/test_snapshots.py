@@ -119,6 +119,7 @@ def test_yahoo_left_out_is_not_asked(take, asked):
 def test_a_clock_that_stands_still_does_not_ask_the_real_yahoo(tmp_path, monkeypatch):
     monkeypatch.setenv("SMALLCAP_SOURCE", "live")
     monkeypatch.setenv("FRED_API_KEY", "0" * 32)
+    monkeypatch.setenv("SMALLCAP_SEC_USER_AGENT", "Jane Doe jane@example.com")
     monkeypatch.setenv("SMALLCAP_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SMALLCAP_TODAY", "2025-07-30")
     monkeypatch.delenv("SMALLCAP_YAHOO_URL", raising=False)
