@@ -38,7 +38,7 @@ placed as (
 running as (
     select
         *,
-        direction is distinct from lag(direction) over by_session as is_turn,
+        direction <> lag(direction) over by_session as is_turn,
         case when earlier_peak is null or close > earlier_peak then session_date end as peak_session,
         case when earlier_peak is null or close > earlier_peak then session_index end as peak_index,
         greatest(close, earlier_peak) as peak,
