@@ -223,7 +223,6 @@ def duckdb(root: Path) -> Callable[[], None]:
     sql = jinja.from_string(model.read_text(encoding="utf-8")).render(
         ref=lambda name: name,
         var=lambda name: "^BENCHMARK",
-        as_of_session=lambda: f"date '{CALENDAR[-1]}'",
         period_start=vars(portable.make_module())["period_start"],
     )
 

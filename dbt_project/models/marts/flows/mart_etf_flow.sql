@@ -8,8 +8,7 @@ with newest as (
         -- ProShares prints shares in thousands, restated at splits, which leaves little of an inverse fund's early
         -- ones: assets over NAV hold the digits, and turn the share form of a flow into the assets form
         case when vendor = 'proshares' then 'aum' else 'shares' end as method,
-        case when vendor = 'proshares' then aum_usd / nullif(nav_usd, 0) else shares_outstanding end
-            as shares_outstanding,
+        case when vendor = 'proshares' then aum_usd / nav_usd else shares_outstanding end as shares_outstanding,
         aum_usd as printed_aum_usd,
         misprint_known_at,
         -- the day up to which splits are in the numbers
@@ -85,14 +84,16 @@ rebased as (
 large as (
     select
         *,
-        abs(shares_newest_basis - shares_before) / new_shares_per_old * nav_usd > 0.25 * aum_before as is_large,
+        coalesce(
+            abs(shares_newest_basis - shares_before) / new_shares_per_old * nav_usd > 0.25 * aum_before, false
+        ) as is_large,
         case
             when next_index <= session_index + 2
-                then (shares_next - shares_newest_basis) / nullif(shares_newest_basis - shares_before, 0)
+                then (shares_next - shares_newest_basis) / (shares_newest_basis - shares_before)
         end as first_move,
         case
             when second_next_index <= session_index + 2
-                then (shares_second_next - shares_newest_basis) / nullif(shares_newest_basis - shares_before, 0)
+                then (shares_second_next - shares_newest_basis) / (shares_newest_basis - shares_before)
         end as second_move
     from rebased
 ),
@@ -101,9 +102,10 @@ large as (
 misprints as (
     select
         *,
-        coalesce(is_large and (first_move < -0.8 or second_move < -0.8), false)
-        or coalesce(is_large and abs(printed_aum_usd / nullif(aum_usd, 0) - 1) > 0.01, false) as is_misprint,
-        coalesce(is_large and second_move < -0.8 and not coalesce(first_move < -0.8, false), false) as stands_two_days
+        is_large
+        and coalesce(first_move < -0.8 or second_move < -0.8 or abs(printed_aum_usd / aum_usd - 1) > 0.01, false)
+            as is_misprint,
+        is_large and first_move >= -0.8 and second_move < -0.8 as stands_two_days
     from large
 ),
 
@@ -121,7 +123,7 @@ kept as (
     from misprints
     qualify
         not is_misprint
-        and not lag(stands_two_days, 1, false) over (partition by symbol order by flow_date)
+        and lag(stands_two_days) over (partition by symbol order by flow_date) is not true
 ),
 
 previous as (
@@ -166,7 +168,7 @@ flows as (
         cast(session_index - previous_index as integer) as span_sessions,
         -- cents as DECIMAL: sums come out the same whatever the order
         cast(shares_created * nav_usd as decimal(20, 2)) as flow_usd,
-        100 * shares_created * nav_usd / nullif(previous_shares * previous_nav_usd, 0) as flow_pct_aum,
+        100 * shares_created * nav_usd / (previous_shares * previous_nav_usd) as flow_pct_aum,
         greatest(available_at, previous_available_at) as available_at
     from moves
 ),
@@ -193,38 +195,32 @@ sums as (
 ratios as (
     select
         *,
-        100 * cast(flow_65d_usd as double) / nullif(aum_65_ago, 0) as flow_65d_pct_aum,
-        coalesce(flow_65d_usd < 0, false) as is_negative_65d
+        100 * cast(flow_65d_usd as double) / aum_65_ago as flow_65d_pct_aum,
+        row_number() over (partition by symbol order by session_index) as row_no
     from sums
 ),
 
--- A run of negative sums has as many non-negative rows before it throughout.
-runs as (
+sums_before as (
     select
         *,
-        count_if(not is_negative_65d) over (
-            partition by symbol
-            order by session_index
-            rows between unbounded preceding and current row
-        ) as run,
+        -- null while every sum so far is negative or unknown: a run may then have begun before the first known sum
+        max(case when flow_65d_usd >= 0 then row_no end) over so_far as last_row_not_negative,
         count(flow_65d_pct_aum) over before_today as values_756,
         -- moments from exact sums: those of doubles change their last digit with the rows around
         cast(sum(cast(flow_65d_pct_aum as decimal(24, 12))) over before_today as double) as sum_756,
         cast(sum(cast(flow_65d_pct_aum * flow_65d_pct_aum as decimal(30, 12))) over before_today as double)
             as sum_of_squares_756
     from ratios
-    window before_today as (partition by symbol order by session_index range between 756 preceding and 1 preceding)
+    window
+        so_far as (partition by symbol order by session_index rows between unbounded preceding and current row),
+        before_today as (partition by symbol order by session_index range between 756 preceding and 1 preceding)
 ),
 
 moments as (
     select
         *,
-        case
-            -- a spread below what the sums can tell from none is none
-            when sum_of_squares_756 - sum_756 * sum_756 / values_756 > 1e-9
-                then sqrt((sum_of_squares_756 - sum_756 * sum_756 / values_756) / nullif(values_756 - 1, 0))
-        end as deviation_756
-    from runs
+        sum_of_squares_756 - sum_756 * sum_756 / values_756 as squares_around_mean_756
+    from sums_before
 ),
 
 -- Ranks among the values of the frame, which ends with the day's own: it is neither lower nor higher than itself.
@@ -238,7 +234,6 @@ ranks as (
         rank(order by flow_65d_pct_aum asc nulls last) over last_756 - 1 as below_756,
         rank(order by flow_65d_pct_aum desc nulls last) over last_756 - 1 as above_756
     from ratios
-    where flow_65d_pct_aum is not null
     window
         so_far as (partition by symbol order by session_index rows between unbounded preceding and current row),
         last_756 as (partition by symbol order by session_index range between 756 preceding and current row)
@@ -259,10 +254,11 @@ select
     cast(moments.flow_252d_usd as double) as flow_252d_usd,
     moments.flow_65d_pct_aum,
     case
-        when moments.values_756 >= 504
+        -- a spread below what the sums can tell from none is none
+        when moments.values_756 >= 504 and moments.squares_around_mean_756 > 1e-9
             then
                 (moments.flow_65d_pct_aum - moments.sum_756 / moments.values_756)
-                / nullif(moments.deviation_756, 0)
+                / sqrt(moments.squares_around_mean_756 / (moments.values_756 - 1))
     end as flow_65d_zscore,
     case
         when moments.values_756 >= 504
@@ -272,20 +268,12 @@ select
         when ranks.values_before >= 504
             then (ranks.below + 0.5 * (ranks.values_before - ranks.below - ranks.above)) / ranks.values_before
     end as flow_65d_percentile_expanding,
-    case
-        when moments.flow_65d_usd is not null
-            then
-                cast(count_if(moments.is_negative_65d) over (
-                    partition by moments.symbol, moments.run
-                    order by moments.session_index
-                    rows between unbounded preceding and current row
-                ) as integer)
-    end as negative_run_65d,
+    cast(moments.row_no - moments.last_row_not_negative as integer) as negative_run_65d,
     moments.span_sessions,
     moments.split_factor,
     moments.inputs_available_at as available_at
 from moments
-left join ranks
+inner join ranks
     on
         moments.symbol = ranks.symbol
         and moments.session_index = ranks.session_index

@@ -16,7 +16,6 @@ with sessions as (
         min(session_date) over (partition by {{ period_start('year', 'session_date') }}) as year_first_session,
         previous_session
     from {{ ref('dim_session') }}
-    where session_date <= {{ as_of_session() }}
 ),
 
 bars as (
@@ -181,9 +180,9 @@ crossing as (
         case
             when high_block = lag(high_block, {{ n_high - 1 }}) over by_session then fall_ahead
             else least(
-                coalesce(fall_ahead, 0),
-                coalesce(lag(fall_behind, {{ n_high - 1 }}) over by_session, 0),
-                coalesce(low_ahead / lag(high_behind, {{ n_high - 1 }}) over by_session - 1, 0)
+                fall_ahead,
+                lag(fall_behind, {{ n_high - 1 }}) over by_session,
+                low_ahead / lag(high_behind, {{ n_high - 1 }}) over by_session - 1
             )
         end as deepest
     from falls
@@ -249,9 +248,9 @@ emas as (
 moments as (
     select
         *,
-        sum_ll - sum_l * sum_l / nullif(n_vol, 0) as ss_l,
-        sum_xy - sum_x * sum_y / nullif(n_beta, 0) as ss_xy,
-        sum_yy - sum_y * sum_y / nullif(n_beta, 0) as ss_yy
+        sum_ll - sum_l * sum_l / n_vol as ss_l,
+        sum_xy - sum_x * sum_y / n_beta as ss_xy,
+        sum_yy - sum_y * sum_y / n_beta as ss_yy
     from rolled
 )
 
@@ -277,7 +276,7 @@ select
     {%- set has_high = 'moments.i + 1 >= ' ~ n_high ~ ' and moments.n_high >= ' ~ covered ~ ' * ' ~ n_high %}
     case when {{ has_high }} then moments.highest end as high_252d,
     case when {{ has_high }} then round(moments.close / moments.highest - 1, 12) end as drawdown_252d,
-    case when {{ has_high }} then round(least(crossing.deepest, 0), 12) end as max_drawdown_252d,
+    case when {{ has_high }} then round(crossing.deepest, 12) end as max_drawdown_252d,
     case
         when moments.i >= {{ n_vol }} and moments.n_vol >= {{ covered }} * {{ n_vol }}
             then round(100 * sqrt(252 * greatest(moments.ss_l, 0) / (moments.n_vol - 1)), 9)
@@ -295,4 +294,3 @@ inner join emas
     on
         moments.symbol = emas.symbol
         and moments.session_date = emas.session_date
-where moments.close is not null

@@ -25,11 +25,7 @@ placed as (
         *,
         cast(floor(i / {{ block_rows }}) as integer) as block,
         i - {{ block_rows }} * cast(floor(i / {{ block_rows }}) as integer) as place,
-        case
-            when previous_close is null or close = previous_close then 0
-            when close > previous_close then 1
-            else -1
-        end as direction,
+        cast(coalesce(sign(close - previous_close), 0) as integer) as direction,
         max(close) over (
             partition by symbol
             order by session_date asc
@@ -42,10 +38,10 @@ placed as (
 running as (
     select
         *,
-        case when direction = lag(direction) over by_session then 0 else 1 end as is_turn,
+        direction <> lag(direction) over by_session as is_turn,
         case when earlier_peak is null or close > earlier_peak then session_date end as peak_session,
         case when earlier_peak is null or close > earlier_peak then session_index end as peak_index,
-        greatest(close, coalesce(earlier_peak, close)) as peak,
+        greatest(close, earlier_peak) as peak,
         max(total_return_index) over so_far as peak_total_return_index,
         -- the last close of the year before stands in that year's last row
         first_value(previous_close) over this_year as year_base,
@@ -138,8 +134,8 @@ levels as (
         round(running.ema_of_block + power({{ keep }}, running.place + 1) * coalesce(block_ends.ema_before, 0), 9)
             as ema_20,
         highs_252.high_252_date,
-        greatest(running.year_peak, coalesce(running.year_base, running.year_peak)) as year_high,
-        sum(running.is_turn) over so_far as run,
+        greatest(running.year_peak, running.year_base) as year_high,
+        count_if(running.is_turn) over so_far as run,
         max(running.peak_session) over so_far as peak_date,
         max(running.peak_index) over so_far as peak_session_index
     from running
