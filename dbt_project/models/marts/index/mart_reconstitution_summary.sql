@@ -83,8 +83,10 @@ held as (
         observed.before_date,
         observed.after_date,
         positions.security_id,
-        coalesce(any_value(positions.weight_pct) filter (positions.as_of_date = observed.before_date), 0) as weight_before,
-        coalesce(any_value(positions.weight_pct) filter (positions.as_of_date = observed.after_date), 0) as weight_after,
+        coalesce(any_value(positions.weight_pct) filter (positions.as_of_date = observed.before_date), 0)
+            as weight_before,
+        coalesce(any_value(positions.weight_pct) filter (positions.as_of_date = observed.after_date), 0)
+            as weight_after,
         any_value(positions.shares) filter (positions.as_of_date = observed.after_date)
         / any_value(positions.shares) filter (positions.as_of_date = observed.before_date) as shares_ratio
     from observed
