@@ -17,8 +17,8 @@ from orchestration.calendars import NEW_YORK, end_of_day
 REPOSITORY = Path(__file__).resolve().parent.parent
 VENDORS = ("yahoo", "fred", "blackrock", "ssga", "proshares", "direxion", "sec")
 SANDBOX_HOLDINGS_START = dt.date(2024, 6, 3)
-# the first period that funds made public; the sandbox is asked for less, so that trying it stays quick
-FILINGS_START = {"live": dt.date(2019, 9, 30), "sandbox": dt.date(2023, 9, 30)}
+# the first period that funds made public
+FILINGS_START = dt.date(2019, 9, 30)
 # https://www.sec.gov/os/accessing-edgar-data: a name, and an address to write to
 SEC_CONTACT = re.compile(r"\S.*\s<?[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]+>?")
 FRED_KEY = re.compile(r"[a-z0-9]{32}")
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     holdings_start: dt.date | None = None
     holdings_dates: Annotated[tuple[tuple[str, dt.date], ...], NoDecode] = ()
     holdings_daily_budget: int = Field(default=40, ge=0)
-    filings_start: dt.date | None = None
+    filings_start: dt.date = FILINGS_START
     sec_user_agent: str | None = None
     max_rps: float | None = Field(default=None, gt=0)
     export_restricted: bool = True
@@ -149,10 +149,6 @@ class Settings(BaseSettings):
         if self.holdings_start is None and self.source == "sandbox":
             return SANDBOX_HOLDINGS_START
         return self.holdings_start
-
-    def first_report_date(self) -> dt.date:
-        """First report date asked of the SEC."""
-        return self.filings_start or FILINGS_START[self.source]
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -49,6 +49,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByWarehouse(config, log)
 
 
+# three years of reports more would cost each directory ten seconds; tests of the reports ask for all
+FILINGS_START = "2024-06-30"
+
+
 class SandboxDirectory:
     """A data directory that the whole job fills from the sandbox market, as `make run` does."""
 
@@ -56,7 +60,11 @@ class SandboxDirectory:
         self.root = root
         self.data = root / "data"
         self.printed = ""
-        self._range = {"SMALLCAP_START": start, "SMALLCAP_HOLDINGS_START": holdings_start}
+        self._range = {
+            "SMALLCAP_START": start,
+            "SMALLCAP_HOLDINGS_START": holdings_start,
+            "SMALLCAP_FILINGS_START": FILINGS_START,
+        }
 
     def environment(self, today: str) -> dict[str, str]:
         """The environment of a run: nothing of the caller's settings, no key."""

@@ -75,7 +75,7 @@ def _ask_feeds(
     """Ask what each fund has filed; False where the SEC refuses us, which more requests would only prolong."""
     asked = asked_before(session.lake, "sec", "filing_feed", session.now)
     newest = _newest_reports(session.lake, session.now)
-    first = session.settings.first_report_date()
+    first = session.settings.filings_start
     for row in funds.to_dict("records"):
         fund = row["symbol"]
         if not session.refresh and not is_feed_due(asked.get(fund, []), newest.get(fund), session.now):
@@ -108,7 +108,7 @@ def _ask_documents(
         row = rows[fund]
         answer = sec.filing(
             fund, row["series_id"], entry, row["stores_lines"] == "true",
-            session.settings.first_report_date(), held.setdefault(fund, {}),
+            session.settings.filings_start, held.setdefault(fund, {}),
         )  # fmt: skip
         documents, lines = documents + 1, lines + _take(session, batch, fund, answer, held[fund])
         if is_refused(answer):

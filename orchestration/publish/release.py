@@ -22,6 +22,7 @@ from orchestration.publish.brief import write_brief
 from orchestration.publish.exports import Export, ExportedFile, LastExport, export_tables
 from orchestration.publish.files import duckdb_connection, remove_folder, replace_link, sync, sync_tree
 from orchestration.publish.manifest import (
+    RELEASE_TABLE,
     build_manifest,
     first_membership_dates,
     is_whole,
@@ -166,7 +167,8 @@ def _publish(settings: Settings, found: Audit, exports: Path, force: bool, big_t
 def _note(settings: Settings, release: Path, invocation_id: str, export: Export, served_bytes: int) -> None:
     """Remember which build a release says, and what its files hold.
 
-    `served_bytes` is the size of the served database when it was built from nothing; 0 where that was just now.
+    `served_bytes` is the size of the served database when it was built from nothing; 0 where that was just now. The
+    table that names the release is never noted: it is written for the name that a release would have, and always anew.
     """
     served = settings.data_dir / SERVED
     note_standing(
@@ -175,8 +177,12 @@ def _note(settings: Settings, release: Path, invocation_id: str, export: Export,
             release=release.name,
             invocation_id=invocation_id,
             with_restricted=settings.export_restricted,
-            files={path: (said, stamp_of(release / path)) for path, said in export.fingerprints.items()},
-            served={name: parts.months for name, parts in export.parts.items()},
+            files={
+                path: (said, stamp_of(release / path))
+                for path, said in export.fingerprints.items()
+                if path != f"{RELEASE_TABLE}.parquet"
+            },
+            served={name: parts.months for name, parts in export.parts.items() if name != RELEASE_TABLE},
             served_stamp=stamp_of(served),
             served_bytes=served_bytes or served.stat().st_size,
         ),

@@ -272,6 +272,8 @@ def test_a_build_after_a_failed_one_keeps_nothing(warehouse, capfd):
     observations.write_bytes(b"cut off")
     capfd.readouterr()
     assert build_steps(steps) == 1
+    # a process of its own would have ended
+    DuckDBConnectionManager.close_all_connections()
     printed = capfd.readouterr().out
     assert "rows of the last build are kept" in printed
     assert "ok: model int_price_change" in printed

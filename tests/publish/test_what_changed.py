@@ -66,6 +66,11 @@ def test_a_history_of_publications_equals_publications_from_nothing(builds, tmp_
         assert files(new.release_path) == files(whole.release_path)
         assert served(new.served_path) == served(whole.served_path)
         assert bool(linked(new.release_path)) == (number > 0)
+        named = "select release_id from"
+        with duckdb.connect(str(new.served_path), read_only=True) as con:
+            assert con.execute(f"{named} dim_release").fetchone() == (new.release_id,)
+            exported = f"read_parquet('{new.release_path}/dim_release.parquet')"
+            assert con.execute(f"{named} {exported}").fetchone() == (new.release_id,)
 
 
 def test_only_the_year_that_changed_is_written(builds: Builds, data_dir: Path) -> None:
