@@ -19,7 +19,7 @@ files as (
         lines.as_of_date,
         sessions.session_index,
         sum(case when lines.is_constituent then 1 else 0 end) as constituents,
-        sum(case when lines.is_constituent and lines.price_usd > 0 then 1 else 0 end) as priced,
+        coalesce(bool_or(lines.is_constituent and lines.price_usd > 0), false) as is_priced,
         max(lines.known_at) as known_at
     from lines
     inner join {{ ref('dim_session') }} as sessions on lines.as_of_date = sessions.session_date
@@ -37,13 +37,12 @@ index_files as (
         files.as_of_date,
         files.session_index,
         files.constituents,
-        files.priced,
+        files.is_priced,
         files.known_at,
         files.session_index - lag(files.session_index) over by_session as gap_sessions,
-        lag(files.priced) over by_session as priced_before,
+        lag(files.is_priced) over by_session as was_priced,
         lag(files.known_at) over by_session as known_before,
-        files.session_index - min(files.session_index) over so_far as sessions_before,
-        sum(case when files.priced > 0 then 1 else 0 end) over last_50 as priced_sessions
+        files.session_index - min(files.session_index) over so_far as sessions_before
     from files
     inner join {{ ref('dim_instrument') }} as funds on files.fund = funds.symbol
     where funds.index_code is not null
@@ -51,8 +50,7 @@ index_files as (
         by_session as (partition by files.fund order by files.session_index),
         so_far as (
             partition by files.fund order by files.session_index rows between unbounded preceding and current row
-        ),
-        last_50 as (partition by files.fund order by files.session_index range between 49 preceding and current row)
+        )
 ),
 
 -- A file can show a security on two lines.
@@ -62,7 +60,7 @@ prices as (
         lines.security_id,
         index_files.session_index,
         max(lines.price_usd) as price,
-        max(lines.shares) as shares
+        max(lines.shares) filter (lines.shares > 0) as shares
     from lines
     inner join index_files
         on
@@ -106,9 +104,7 @@ splits as (
         end as new_per_old
     from windowed
     where
-        previous_shares > 0
-        and shares > 0
-        and abs(ln(shares / previous_shares)) > 0.3
+        abs(ln(shares / previous_shares)) > 0.3
         and abs(ln(shares / previous_shares) + ln(price / previous_price)) < 0.5 * abs(ln(shares / previous_shares))
 ),
 
@@ -201,9 +197,9 @@ judged as (
         counted.averaged_50,
         counted.above_50,
         case
-            when index_files.priced = 0 then 'no_prices'
+            when not index_files.is_priced then 'no_prices'
             when index_files.gap_sessions is null or index_files.gap_sessions > 1 then 'no_file_of_previous_session'
-            when index_files.priced_before = 0 then 'no_prices_before'
+            when not index_files.was_priced then 'no_prices_before'
             -- not one price moved: the file is the one of the session before
             when counted.advancing + counted.declining = 0 then 'stale_prices'
         end as null_reason
@@ -226,8 +222,6 @@ select
     case
         when
             sessions_before >= 49
-            and priced_sessions >= 45
-            and priced > 0
             and averaged_50 >= 0.8 * constituents
             then 100 * cast(above_50 as double) / averaged_50
     end as pct_above_50_sessions,

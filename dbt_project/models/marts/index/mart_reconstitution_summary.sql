@@ -83,10 +83,12 @@ held as (
         observed.before_date,
         observed.after_date,
         positions.security_id,
-        coalesce(max(positions.weight_pct) filter (positions.as_of_date = observed.before_date), 0) as weight_before,
-        coalesce(max(positions.weight_pct) filter (positions.as_of_date = observed.after_date), 0) as weight_after,
-        max(positions.shares) filter (positions.as_of_date = observed.after_date)
-        / nullif(max(positions.shares) filter (positions.as_of_date = observed.before_date), 0) as shares_ratio
+        coalesce(any_value(positions.weight_pct) filter (positions.as_of_date = observed.before_date), 0)
+            as weight_before,
+        coalesce(any_value(positions.weight_pct) filter (positions.as_of_date = observed.after_date), 0)
+            as weight_after,
+        any_value(positions.shares) filter (positions.as_of_date = observed.after_date)
+        / any_value(positions.shares) filter (positions.as_of_date = observed.before_date) as shares_ratio
     from observed
     inner join positions
         on
@@ -130,10 +132,10 @@ totals as (
     select
         index_code,
         event_id,
-        sum(weight_before) as total_before,
-        sum(weight_after) as total_after,
+        nullif(sum(weight_before), 0) as total_before,
+        nullif(sum(weight_after), 0) as total_after,
         sum(weight_before) filter (growth is not null) as priced_before,
-        sum(cast(cast(weight_before as double) * growth as decimal(24, 12))) as priced_grown
+        nullif(sum(cast(cast(weight_before as double) * growth as decimal(24, 12))), 0) as priced_grown
     from grown
     group by index_code, event_id
 ),
@@ -147,10 +149,10 @@ drifted as (
         cast(grown.weight_after as double) as weight_after,
         cast(totals.total_before as double) as total_before,
         cast(totals.total_after as double) as total_after,
-        cast(totals.priced_before as double) / nullif(cast(totals.total_before as double), 0) as priced_part,
+        cast(totals.priced_before as double) / cast(totals.total_before as double) as priced_part,
         cast(grown.weight_before as double)
         * coalesce(
-            grown.growth * cast(totals.priced_before as double) / nullif(cast(totals.priced_grown as double), 0), 1
+            grown.growth * cast(totals.priced_before as double) / cast(totals.priced_grown as double), 1
         ) as weight_drifted
     from grown
     inner join totals
@@ -164,12 +166,12 @@ distances as (
     select
         index_code,
         event_id,
-        coalesce(max(priced_part), 0) >= 0.9 as is_drift_adjusted,
+        coalesce(any_value(priced_part), 0) >= 0.9 as is_drift_adjusted,
         0.5 * cast(sum(cast(abs(weight_after - weight_drifted) as decimal(24, 12))) as double) as turnover_drifted_pct,
         0.5 * cast(sum(cast(abs(weight_after - weight_before) as decimal(24, 12))) as double) as turnover_simple_pct,
         0.5 * cast(
             sum(cast(abs(
-                100 * weight_after / nullif(total_after, 0) - 100 * weight_before / nullif(total_before, 0)
+                100 * weight_after / total_after - 100 * weight_before / total_before
             ) as decimal(24, 12))) as double
         ) as active_share_pct
     from drifted
@@ -247,10 +249,10 @@ migration_counts as (
     select
         index_code,
         event_id,
-        sum(names) filter (is_known and change_type = 'MIGRATE_UP_TO_R1000') as migrations_up_to_r1000,
-        sum(names) filter (is_known and change_type = 'MIGRATE_DOWN_FROM_R1000') as migrations_down_from_r1000,
-        sum(names) filter (is_known and change_type = 'MIGRATE_UP_FROM_MICRO') as migrations_up_from_micro,
-        sum(names) filter (is_known and change_type = 'MIGRATE_DOWN_TO_MICRO') as migrations_down_to_micro,
+        any_value(names) filter (is_known and change_type = 'MIGRATE_UP_TO_R1000') as migrations_up_to_r1000,
+        any_value(names) filter (is_known and change_type = 'MIGRATE_DOWN_FROM_R1000') as migrations_down_from_r1000,
+        any_value(names) filter (is_known and change_type = 'MIGRATE_UP_FROM_MICRO') as migrations_up_from_micro,
+        any_value(names) filter (is_known and change_type = 'MIGRATE_DOWN_TO_MICRO') as migrations_down_to_micro,
         case
             when bool_and(is_known) filter (change_type like 'MIGRATE_UP%')
                 then sum(names) filter (change_type like 'MIGRATE_UP%')

@@ -107,7 +107,7 @@ wanted as (
     cross join (values (90), (100), (110)) as targets (percent)
 ),
 
--- The neighbours of each wanted strike within an expiry.
+-- The neighbours of each wanted strike within an expiry. Without one of them there is no volatility.
 neighbours as (
     select
         underlying,
@@ -135,9 +135,6 @@ smiles as (
             else vol_below + (vol_above - vol_below) * (wanted - strike_below) / (strike_above - strike_below)
         end as implied_vol
     from neighbours
-    where
-        strike_below is not null
-        and strike_above is not null
 ),
 
 expiries as (
@@ -145,9 +142,9 @@ expiries as (
         underlying,
         session_date,
         days,
-        max(case when percent = 90 then implied_vol end) as vol_90,
-        max(case when percent = 100 then implied_vol end) as vol_100,
-        max(case when percent = 110 then implied_vol end) as vol_110
+        any_value(implied_vol) filter (percent = 90) as vol_90,
+        any_value(implied_vol) filter (percent = 100) as vol_100,
+        any_value(implied_vol) filter (percent = 110) as vol_110
     from smiles
     group by underlying, session_date, days
 ),

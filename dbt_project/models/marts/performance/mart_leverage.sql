@@ -9,6 +9,34 @@ with funds as (
         and benchmark_symbol is not null
 ),
 
+benchmarks as (
+    select
+        prices.symbol,
+        min(prices.session_date) as first_session
+    from {{ ref('fct_price_daily') }} as prices
+    inner join funds on prices.symbol = funds.benchmark_symbol
+    group by prices.symbol
+),
+
+-- Every session from the benchmark's first bar on: a missing one must be seen to be counted.
+path as (
+    select
+        benchmarks.symbol as benchmark_symbol,
+        sessions.session_date,
+        prices.close,
+        prices.close / lag(prices.close) over (
+            partition by benchmarks.symbol
+            order by sessions.session_date asc
+        ) - 1 as daily_return
+    from benchmarks
+    inner join {{ ref('dim_session') }} as sessions on benchmarks.first_session <= sessions.session_date
+    left join {{ ref('fct_price_daily') }} as prices
+        on
+            benchmarks.symbol = prices.symbol
+            and sessions.session_date = prices.session_date
+            and prices.close > 0
+),
+
 multiples as (
     select distinct
         benchmark_symbol,
@@ -16,60 +44,19 @@ multiples as (
     from funds
 ),
 
-closes as (
-    select
-        symbol,
-        session_date,
-        close
-    from {{ ref('fct_price_daily') }}
-    where symbol in (select multiples.benchmark_symbol from multiples)
-),
-
-first_closes as (
-    select
-        symbol,
-        min(session_date) as first_session
-    from closes
-    group by symbol
-),
-
--- Every session from the benchmark's first bar on: a missing one must be seen to be counted.
-path as (
-    select
-        multiples.benchmark_symbol,
-        multiples.leverage,
-        sessions.session_date,
-        closes.close,
-        closes.close / nullif(lag(closes.close) over (
-            partition by multiples.benchmark_symbol, multiples.leverage
-            order by sessions.session_date asc
-        ), 0) - 1 as daily_return
-    from multiples
-    inner join first_closes on multiples.benchmark_symbol = first_closes.symbol
-    inner join {{ ref('dim_session') }} as sessions
-        on
-            first_closes.first_session <= sessions.session_date
-            and sessions.session_date <= {{ as_of_session() }}
-    left join closes
-        on
-            multiples.benchmark_symbol = closes.symbol
-            and sessions.session_date = closes.session_date
-),
-
 -- A product over a window is a difference of running sums of logarithms. They are added as whole numbers of 1e-15,
 -- which is exact, and so the same whatever else the table holds.
 logarithms as (
     select
-        *,
+        path.*,
+        multiples.leverage,
         case
-            when daily_return > -1 and 1 + leverage * daily_return > 0
-                then cast(ln(1 + leverage * daily_return) * 1e15 as decimal(19, 0))
+            when 1 + multiples.leverage * path.daily_return > 0
+                then cast(ln(1 + multiples.leverage * path.daily_return) * 1e15 as decimal(19, 0))
         end as log_reset,
-        case
-            when daily_return > -1
-                then cast(ln(1 + daily_return) * ln(1 + daily_return) * 1e15 as decimal(19, 0))
-        end as log_squared
+        cast(ln(1 + path.daily_return) * ln(1 + path.daily_return) * 1e15 as decimal(19, 0)) as log_squared
     from path
+    inner join multiples on path.benchmark_symbol = multiples.benchmark_symbol
 ),
 
 running as (
@@ -80,7 +67,7 @@ running as (
         close,
         sum(log_reset) over so_far as sum_log_reset,
         sum(log_squared) over so_far as sum_log_squared,
-        sum(case when log_reset is null then 1 else 0 end) over so_far as breaks
+        count(*) over so_far - count(log_reset) over so_far as breaks
     from logarithms
     window so_far as (
         partition by benchmark_symbol, leverage
@@ -101,7 +88,6 @@ days as (
     left join path
         on
             funds.benchmark_symbol = path.benchmark_symbol
-            and funds.leverage = path.leverage
             and returns.session_date = path.session_date
     where returns.window_code = '1d'
 ),
@@ -115,29 +101,20 @@ trackers as (
     where
         leverage = 1
         and instrument_type = 'etf'
-        and benchmark_symbol is not null
     group by benchmark_symbol
-),
-
-index_paths as (
-    select distinct
-        benchmark_symbol,
-        session_date,
-        daily_return
-    from path
 ),
 
 tracker_days as (
     select
         trackers.benchmark_symbol,
         returns.session_date,
-        round(returns.return_tr - index_paths.daily_return, 12) as gap
+        round(returns.return_tr - path.daily_return, 12) as gap
     from trackers
     inner join {{ ref('mart_return') }} as returns on trackers.symbol = returns.symbol
-    inner join index_paths
+    inner join path
         on
-            trackers.benchmark_symbol = index_paths.benchmark_symbol
-            and returns.session_date = index_paths.session_date
+            trackers.benchmark_symbol = path.benchmark_symbol
+            and returns.session_date = path.session_date
     where returns.window_code = '1d'
 ),
 
@@ -149,7 +126,7 @@ marks as (
         case
             when coalesce(abs(days.gap) <= {{ var('closing_gap_limit') }}, true) then 'none'
             when tracker_days.gap is null then 'unknown'
-            when 2 * tracker_days.gap * sign(days.gap) >= abs(days.gap) then 'index_close'
+            when 2 * tracker_days.gap / days.gap >= 1 then 'index_close'
             else 'fund_close'
         end as mark
     from days
@@ -184,7 +161,7 @@ windows as (
         returns.base_date,
         returns.return_px as fund_return,
         returns.return_tr as fund_return_tr,
-        ends.close / nullif(bases.close, 0) - 1 as benchmark_return,
+        ends.close / bases.close - 1 as benchmark_return,
         cast(ends.sum_log_reset - coalesce(bases.sum_log_reset, 0) as double) / 1e15 as log_reset,
         cast(ends.sum_log_squared - coalesce(bases.sum_log_squared, 0) as double) / 1e15 as log_squared,
         ends.breaks = bases.breaks as is_whole,

@@ -1,14 +1,25 @@
-with vintages as (
+-- Of the figures of a day that come at one moment the newest vintage stands.
+with figures as (
     select
         series_id,
         observation_date,
         value,
-        available_at,
+        available_at
+    from {{ ref('fct_macro_observation') }}
+    qualify row_number() over (
+        partition by series_id, observation_date, available_at
+        order by realtime_start desc
+    ) = 1
+),
+
+vintages as (
+    select
+        *,
         lead(available_at) over (
             partition by series_id, observation_date
-            order by available_at asc, realtime_start asc
+            order by available_at asc
         ) as superseded_at
-    from {{ ref('fct_macro_observation') }}
+    from figures
 ),
 
 -- Both legs of one day, as they stood together.
@@ -27,9 +38,6 @@ spreads as (
             and long_leg.observation_date = short_leg.observation_date
             and long_leg.available_at < coalesce(short_leg.superseded_at, timestamptz '9999-12-31 00:00:00+00')
             and short_leg.available_at < coalesce(long_leg.superseded_at, timestamptz '9999-12-31 00:00:00+00')
-    where
-        long_leg.available_at < coalesce(long_leg.superseded_at, timestamptz '9999-12-31 00:00:00+00')
-        and short_leg.available_at < coalesce(short_leg.superseded_at, timestamptz '9999-12-31 00:00:00+00')
 ),
 
 newest_first as (
@@ -37,13 +45,9 @@ newest_first as (
         *,
         max(observation_date) over (
             partition by curve_id
-            order by available_at asc, observation_date asc
-            rows between unbounded preceding and current row
-        ) as newest_observation_date,
-        row_number() over (
-            partition by curve_id, available_at
-            order by observation_date desc
-        ) as rank_at_once
+            order by available_at asc
+            range between unbounded preceding and current row
+        ) as newest_observation_date
     from spreads
 ),
 
@@ -55,9 +59,7 @@ news as (
         short_pct,
         available_at
     from newest_first
-    where
-        observation_date = newest_observation_date
-        and rank_at_once = 1
+    where observation_date = newest_observation_date
 ),
 
 curve_sessions as (
@@ -113,7 +115,7 @@ runs as (
     select
         *,
         spread_pp < 0 as is_inverted,
-        count(case when spread_pp < 0 then null else 1 end) over (
+        count(*) filter (spread_pp >= 0 or spread_pp is null) over (
             partition by curve_id
             order by session_date asc
             rows between unbounded preceding and current row
@@ -144,7 +146,7 @@ select
     case
         when is_inverted is not null
             then
-                cast(count(case when is_inverted then 1 end) over (
+                cast(count(*) filter (is_inverted) over (
                     partition by curve_id, run
                     order by session_date asc
                     rows between unbounded preceding and current row

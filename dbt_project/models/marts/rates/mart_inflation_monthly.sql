@@ -1,48 +1,27 @@
-with vintages as (
+-- Of the figures of a month that come at one moment the newest vintage stands.
+with figures as (
     select
         observations.series_id,
         observations.observation_date as observation_month,
         observations.value,
-        observations.available_at,
-        row_number() over (
-            partition by observations.series_id, observations.observation_date, observations.available_at
-            order by observations.realtime_start desc
-        ) as rank_at_once
+        observations.available_at
     from {{ ref('fct_macro_observation') }} as observations
     inner join {{ ref('price_index') }} as indices on observations.series_id = indices.series_id
-),
-
-figures as (
-    select
-        series_id,
-        observation_month,
-        value,
-        available_at
-    from vintages
-    where rank_at_once = 1
-),
-
-spans as (
-    select
-        series_id,
-        min(observation_month) as first_month,
-        max(observation_month) as last_month
-    from figures
-    group by series_id
-),
-
-offsets as (
-    select unnest(range(0, 3000)) as n
+    qualify row_number() over (
+        partition by observations.series_id, observations.observation_date, observations.available_at
+        order by observations.realtime_start desc
+    ) = 1
 ),
 
 -- A month nobody published has a row too, from the moment a later month came out.
 months as (
     select
-        spans.series_id,
-        {{ add_months('spans.first_month', 'offsets.n') }} as observation_month
-    from spans
-    cross join offsets
-    where {{ add_months('spans.first_month', 'offsets.n') }} <= spans.last_month
+        series_id,
+        cast(
+            unnest(generate_series(min(observation_month), max(observation_month), interval 1 month)) as date
+        ) as observation_month
+    from figures
+    group by series_id
 ),
 
 passed as (
@@ -79,7 +58,6 @@ moments as (
         on
             passed.series_id = figures.series_id
             and {{ add_months('passed.observation_month', -n) }} = figures.observation_month
-            and passed.known_at < figures.available_at
     {%- endfor %}
 ),
 
@@ -153,12 +131,12 @@ select
     100 * (power(known.value_0 / nullif(known.value_3, 0), 4) - 1) as annualised_3m_pct,
     100 * (power(known.value_0 / nullif(known.value_2, 0), 6) - 1) as annualised_2m_pct
 from known
-left join ranked
+inner join ranked
     on
         known.series_id = ranked.series_id
         and known.observation_month = ranked.observation_month
         and known.known_at = ranked.known_at
--- a revision of the months before says nothing about a month without a figure
+-- a figure of the months before says nothing about a month without one
 where
     known.value_0 is not null
     or known.is_own

@@ -1,34 +1,30 @@
-with observations as (
-    select
-        series_id,
-        observation_date,
-        realtime_start,
-        value,
-        available_at,
-        max(observation_date) over (
-            partition by series_id
-            order by available_at asc, observation_date asc, realtime_start asc
-            rows between unbounded preceding and current row
-        ) as newest_observation_date,
-        row_number() over (
-            partition by series_id, available_at
-            order by observation_date desc, realtime_start desc
-        ) as rank_at_once,
-        row_number() over (
-            partition by series_id, observation_date, available_at
-            order by realtime_start desc
-        ) as rank_in_period
-    from {{ ref('fct_macro_observation') }}
-),
-
-vintages as (
+-- Of the figures of a period that come at one moment the newest vintage stands.
+with vintages as (
     select
         series_id,
         observation_date,
         value,
         available_at
-    from observations
-    where rank_in_period = 1
+    from {{ ref('fct_macro_observation') }}
+    qualify row_number() over (
+        partition by series_id, observation_date, available_at
+        order by realtime_start desc
+    ) = 1
+),
+
+observations as (
+    select
+        *,
+        max(observation_date) over (
+            partition by series_id
+            order by available_at asc, observation_date asc
+            rows between unbounded preceding and current row
+        ) as newest_observation_date,
+        row_number() over (
+            partition by series_id, available_at
+            order by observation_date desc
+        ) as rank_at_once
+    from vintages
 ),
 
 -- What stood as the newest figure at some moment, the figures that came out at once in the order of their periods. A
@@ -42,7 +38,7 @@ in_order as (
         rank_at_once,
         row_number() over (
             partition by series_id
-            order by available_at asc, observation_date asc, realtime_start asc
+            order by available_at asc, observation_date asc
         ) as step
     from observations
     where observation_date = newest_observation_date
@@ -101,16 +97,16 @@ last_changes as (
         *,
         max_by(observation_date, step) filter (
             where next_observation_date > observation_date and change_obs_bp_1 <> 0
-        ) over steps_before as earlier_change_date,
+        ) over so_far as earlier_change_date,
         max_by(change_obs_bp_1, step) filter (
             where next_observation_date > observation_date and change_obs_bp_1 <> 0
-        ) over steps_before as earlier_change_bp
+        ) over so_far as earlier_change_bp
     from observation_changes
     window
-        steps_before as (
+        so_far as (
             partition by series_id
             order by step asc
-            rows between unbounded preceding and 1 preceding
+            rows between unbounded preceding and current row
         )
 ),
 

@@ -97,8 +97,8 @@ values_252 as (
         today.pair_id,
         today.measure,
         today.position,
-        count(case when earlier.value < today.value then 1 end) as below,
-        count(case when earlier.value = today.value then 1 end) as equal
+        count(*) filter (earlier.value < today.value) as below,
+        count(*) filter (earlier.value = today.value) as equal
     from years as today
     cross join (values (0), (1)) as offsets (blocks_back)
     inner join years as earlier
