@@ -11,7 +11,8 @@ import yaml
 
 DBT = Path(__file__).resolve().parents[2] / "dbt_project"
 MEMBERSHIP = DBT / "models" / "core" / "membership"
-RULES = yaml.safe_load((DBT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["membership_rule"]
+VARS = yaml.safe_load((DBT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+RULES = VARS["membership_rule"]
 # in the order they rest on each other
 CHAIN = (
     "int_russell_event",
@@ -33,7 +34,13 @@ CHAIN = (
 def sql(path: Path) -> str:
     """A model or a query as plain SQL over tables of the names it refers to."""
     template = jinja2.Environment(autoescape=False).from_string(path.read_text(encoding="utf-8"))  # noqa: S701 - it is SQL
-    return template.render(config=lambda **_: "", ref=lambda name: name, membership_rule=RULES.__getitem__)
+    return template.render(
+        config=lambda **_: "",
+        ref=lambda name: name,
+        membership_rule=RULES.__getitem__,
+        var=VARS.__getitem__,
+        quoted=lambda texts: ", ".join(f"'{text}'" for text in texts),
+    )
 
 
 def build(con: duckdb.DuckDBPyConnection, instead: Mapping[str, str] | None = None) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from orchestration.sandbox.companies import FIRST_FILE, company_history, shares_at
-from orchestration.sandbox.holdings import _is_sampled
+from orchestration.sandbox.holdings import is_sampled
 from orchestration.sandbox.membership import BITS
 from orchestration.sandbox.streams import DEFAULT_SEED as SEED
 from orchestration.sandbox.timeline import timeline
@@ -83,18 +83,18 @@ def injected() -> dict[tuple[str, str, int, str], object]:
         kind = NAMES.get(row.change_type, row.change_type)
         if kind in ("ADD_IPO", "ADD_SPINOFF"):
             kind = "ADD_NEW"
-        is_sampled = _is_sampled("RMICRO", row.company)
+        in_sample = is_sampled("RMICRO", row.company)
         if row.index_code == "RMICRO":
-            if not is_sampled:
+            if not in_sample:
                 continue
             other = small.get((row.event_id, row.company))
             if (kind, other) in (("ADD_NEW", "MIGRATE_DOWN_TO_MICRO"), ("DELETE", "MIGRATE_UP_FROM_MICRO")):
                 kind = other
-        elif kind.endswith("_MICRO") and not is_sampled:
+        elif kind.endswith("_MICRO") and not in_sample:
             kind = "ADD_NEW" if "UP" in kind else "DELETE"
         rows[row.index_code, row.event_id, row.company, kind] = row.effective_date
     for row in tables.between.itertuples():
-        if row.session_date <= FIRST_FILE or (row.index_code == "RMICRO" and not _is_sampled("RMICRO", row.company)):
+        if row.session_date <= FIRST_FILE or (row.index_code == "RMICRO" and not is_sampled("RMICRO", row.company)):
             continue
         kind = WHY.get(row.why) or ("ADD_NEW" if row.change == "add" else "DELETE")
         rows[row.index_code, BETWEEN, row.company, kind] = row.session_date

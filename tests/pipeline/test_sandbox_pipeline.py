@@ -82,7 +82,7 @@ def test_a_release_says_by_which_version_it_was_made(sandbox_release, manifest):
 
 
 def test_a_directory_of_the_sandbox_is_refused_to_a_live_run(sandbox_release):
-    key = {"SMALLCAP_SOURCE": "live", "FRED_API_KEY": "0" * 32}
+    key = {"SMALLCAP_SOURCE": "live", "FRED_API_KEY": "0" * 32, "SMALLCAP_SEC_USER_AGENT": "Jane Doe jane@example.com"}
     done = sandbox_release.call("orchestration.cli.run", TODAY, **key)
     assert done.returncode == 1
     assert "holds sandbox data and SMALLCAP_SOURCE is live" in done.stderr
