@@ -117,6 +117,12 @@ def next_business_day(day: dt.date) -> dt.date:
     return day
 
 
+def month_end(day: dt.date, months: int = 0) -> dt.date:
+    """Last calendar day of the month of a date, or of one so many months after it (negative: before)."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return dt.date(year, month + 1, monthrange(year, month + 1)[1])
+
+
 def price_available_at(session: dt.date) -> dt.datetime:
     """When a session's bar could first be known: its close, settled."""
     return session_close(session) + SETTLE
@@ -157,10 +163,10 @@ def observation_available_at(
     if rule == "next_business_day":
         day = next_business_day(observation_date)
     elif rule == "release_date":
-        month_end = observation_date.replace(day=monthrange(observation_date.year, observation_date.month)[1])
+        last = month_end(observation_date)
         # Without a calendar the middle of the next month is late enough for every release used here.
-        fallback = next_business_day(month_end + dt.timedelta(days=14))
-        day = next((d for d in release_dates if d > month_end), fallback)
+        fallback = next_business_day(last + dt.timedelta(days=14))
+        day = next((d for d in release_dates if d > last), fallback)
     else:
         raise ValueError(f"release_lag {release_lag!r}: unknown rule {rule!r}")
     return dt.datetime.combine(day, hour, tzinfo=NEW_YORK)

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SQLITE_BUSY_TIMEOUT_SECONDS, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import QueuePool
@@ -21,7 +21,6 @@ from sqlalchemy.pool import QueuePool
 STORAGE = {"storage", "run_storage", "event_log_storage", "schedule_storage"}
 # the index of all runs, the run that is written, and one that somebody looks at
 OPEN_DATABASES = 3
-BUSY_TIMEOUT_SECONDS = 60
 
 
 def open_history(home: Path) -> dg.DagsterInstance:
@@ -72,7 +71,7 @@ class EventLog(SqliteEventLogStorage):
         engine = self._engines.pop(shard, None) or create_engine(
             self.conn_string_for_shard(shard),
             poolclass=QueuePool,
-            connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         )
         self._engines[shard] = engine
         if len(self._engines) > OPEN_DATABASES:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.lake.store import write_atomically
+from orchestration.lake.store import file_state, write_atomically
 
 RECORD_NAME = "build_result.json"
 
@@ -126,10 +126,7 @@ def load_record(data_dir: Path) -> BuildRecord | None:
 
 def database_state(path: Path) -> tuple[int, int] | None:
     """Size and modification time of a database that is closed; None where there is none, or where it is open."""
-    if not path.exists() or path.with_name(f"{path.name}.wal").exists():
-        return None
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
+    return None if path.with_name(f"{path.name}.wal").exists() else file_state(path)
 
 
 def read_json(path: Path) -> dict[str, Any]:

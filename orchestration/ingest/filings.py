@@ -106,10 +106,8 @@ def _ask_documents(
     documents = lines = 0
     for number, (fund, entry) in enumerate(queue, 1):
         row = rows[fund]
-        answer = sec.filing(
-            fund, row["series_id"], entry, row["stores_lines"] == "true",
-            session.settings.filings_start, held.setdefault(fund, {}),
-        )  # fmt: skip
+        with_lines, first = row["stores_lines"] == "true", session.settings.filings_start
+        answer = sec.filing(fund, row["series_id"], entry, with_lines, first, held.setdefault(fund, {}))
         documents, lines = documents + 1, lines + _take(session, batch, fund, answer, held[fund])
         if is_refused(answer):
             left = len(queue) - number

@@ -13,6 +13,7 @@ from itertools import pairwise
 from orchestration.calendars import (
     NEW_YORK,
     fund_available_at,
+    month_end,
     previous_session,
     session_on_or_before,
     sessions_between,
@@ -187,9 +188,7 @@ def newest_reconstitution_first(sessions: Iterable[dt.date], reconstitutions: It
 
 def next_report(newest: dt.date) -> dt.date:
     """End of the quarter after a reported one."""
-    month = newest.month + REPORT_PERIOD_MONTHS
-    first = dt.date(newest.year + (month - 1) // 12, (month - 1) % 12 + 1, 28)
-    return (first + dt.timedelta(days=4)).replace(day=1) - dt.timedelta(days=1)
+    return month_end(newest, REPORT_PERIOD_MONTHS)
 
 
 def is_feed_due(asked: Sequence[Asked], newest: dt.date | None, now: dt.datetime) -> bool:

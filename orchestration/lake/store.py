@@ -191,6 +191,15 @@ def write_atomically(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
+def file_state(path: Path) -> tuple[int, int] | None:
+    """Bytes and modification time in nanoseconds of a file, which change when it does; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
 def write_table_atomically(path: Path, table: pa.Table) -> None:
     """Replace a derived Parquet file as a whole."""
     path.parent.mkdir(parents=True, exist_ok=True)

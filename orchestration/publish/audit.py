@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestration.build.record import BuildRecord, BuildRecordError, load_record, read_json
 from orchestration.build.results import NODE_TYPES, TEST_TYPES, failure, failures, short_name
+from orchestration.lake.store import file_state
 from orchestration.publish.tables import PublishRefused
 
 AGAIN = "Build again (make run)"
@@ -86,11 +87,11 @@ def _stale(record: BuildRecord, results: Mapping[str, Any]) -> Iterable[str]:
             f"{record.dbt_target_path / 'run_results.json'} is of dbt invocation {ran}, the recorded build is "
             f"{record.invocation_id}: another dbt command ran since. {AGAIN}"
         )
-    if not record.database_path.exists():
+    found = file_state(record.database_path)
+    if found is None:
         yield f"the build database {record.database_path} is missing. {AGAIN}"
         return
-    stat = record.database_path.stat()
-    if (stat.st_size, stat.st_mtime_ns) != (record.database_size, record.database_mtime_ns):
+    if found != (record.database_size, record.database_mtime_ns):
         yield f"{record.database_path} was changed after the recorded build, so its tests say nothing about it. {AGAIN}"
     if record.database_path.with_name(f"{record.database_path.name}.wal").exists():
         yield f"{record.database_path} was not closed: a build is running or was killed. Let it end. {AGAIN}"

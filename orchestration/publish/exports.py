@@ -12,10 +12,11 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from orchestration.lake.store import file_state
 from orchestration.publish.files import duckdb_connection, sha256_of
 from orchestration.publish.parts import BIG_TABLE_ROWS, YEAR_COLUMNS, Parts, parts_of
 from orchestration.publish.restricted import Licensing, licensing, restricted_keys
-from orchestration.publish.standing import link_or_copy, stamp_of
+from orchestration.publish.standing import FileState, link_or_copy
 from orchestration.publish.tables import SCHEMA, Table, literal, quoted
 
 ROW_GROUP_ROWS = 122_880
@@ -87,16 +88,16 @@ class LastExport:
     Attributes:
         folder: Its folder.
         files: Its files by path, as its manifest lists them.
-        noted: By path, the fingerprint of the rows and the stamp the file had.
+        noted: By path, the fingerprint of the rows and the state the file had.
     """
 
     folder: Path
     files: Mapping[str, ExportedFile]
-    noted: Mapping[str, tuple[str, str]]
+    noted: Mapping[str, tuple[str, FileState | None]]
 
     def holds(self, path: str, fingerprint: str) -> bool:
         """Whether a file with these rows stands there, untouched."""
-        return path in self.files and self.noted.get(path) == (fingerprint, stamp_of(self.folder / path))
+        return path in self.files and self.noted.get(path) == (fingerprint, file_state(self.folder / path))
 
 
 @dataclass(frozen=True)

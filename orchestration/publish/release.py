@@ -17,6 +17,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from orchestration.calendars import NEW_YORK
+from orchestration.lake.store import file_state
 from orchestration.publish.audit import Audit, audit
 from orchestration.publish.brief import write_brief
 from orchestration.publish.exports import Export, ExportedFile, LastExport, export_tables
@@ -33,7 +34,7 @@ from orchestration.publish.manifest import (
 from orchestration.publish.parts import BIG_TABLE_ROWS
 from orchestration.publish.served import NAME as SERVED
 from orchestration.publish.served import build_served, remove_temporaries, served_release, swap_in
-from orchestration.publish.standing import Standing, load_standing, note_standing, stamp_of
+from orchestration.publish.standing import Standing, load_standing, note_standing
 from orchestration.publish.tables import PublishRefused, Table, published_tables, with_stored_types
 from orchestration.settings import Settings
 
@@ -178,12 +179,12 @@ def _note(settings: Settings, release: Path, invocation_id: str, export: Export,
             invocation_id=invocation_id,
             with_restricted=settings.export_restricted,
             files={
-                path: (said, stamp_of(release / path))
+                path: (said, file_state(release / path))
                 for path, said in export.fingerprints.items()
                 if path != f"{RELEASE_TABLE}.parquet"
             },
             served={name: parts.months for name, parts in export.parts.items() if name != RELEASE_TABLE},
-            served_stamp=stamp_of(served),
+            served_state=file_state(served),
             served_bytes=served_bytes or served.stat().st_size,
         ),
     )

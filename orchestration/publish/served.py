@@ -11,12 +11,13 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.lake.store import file_state
 from orchestration.publish.exports import relation
 from orchestration.publish.files import duckdb_connection, sync
 from orchestration.publish.known_at import KNOWN_AT
 from orchestration.publish.macros import BETWEEN, RELEASE_MACRO, create_macros
 from orchestration.publish.parts import Parts
-from orchestration.publish.standing import Standing, stamp_of
+from orchestration.publish.standing import Standing
 from orchestration.publish.tables import SCHEMA, Table, literal, quoted
 
 NAME = "smallcap.duckdb"
@@ -73,7 +74,7 @@ def build_served(
 def _held(data_dir: Path, standing: Standing | None) -> Mapping[str, Mapping[str, str]]:
     """The parts that the served database holds by table; nothing where it is to be built from nothing."""
     served = data_dir / NAME
-    if standing is None or not standing.served_stamp or stamp_of(served) != standing.served_stamp:
+    if standing is None or standing.served_state is None or file_state(served) != standing.served_state:
         return {}
     # rows that were replaced leave gaps in the file
     return standing.served if served.stat().st_size <= GROWTH * standing.served_bytes else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from orchestration.lake.store import write_atomically
 
 NAME = "published.json"
+FileState = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,18 @@ class Standing:
         release: Name of the release.
         invocation_id: The build it says.
         with_restricted: Whether rows that may not be redistributed were exported.
-        files: By path in the release, the fingerprint of the rows and the stamp of the file.
+        files: By path in the release, the fingerprint of the rows and the state of the file (bytes, nanoseconds).
         served: By table of the served database, the fingerprints of its months.
-        served_stamp: Size and time of the served database.
+        served_state: Bytes and nanoseconds of the served database.
         served_bytes: Its size when it was last built from nothing.
     """
 
     release: str = ""
     invocation_id: str = ""
     with_restricted: bool = True
-    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, FileState | None]] = field(default_factory=dict)
     served: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    served_stamp: str = ""
+    served_state: FileState | None = None
     served_bytes: int = 0
 
 
@@ -42,8 +43,9 @@ def load_standing(data_dir: Path) -> Standing:
     """What was noted last; nothing where it cannot be read, and then everything is done again."""
     try:
         noted: dict[str, Any] = json.loads((data_dir / "build" / NAME).read_text(encoding="utf-8"))
-        files = {path: (fingerprint, stamp) for path, (fingerprint, stamp) in noted.pop("files").items()}
-        return Standing(**noted, files=files)
+        files = {path: (fingerprint, _state(state)) for path, (fingerprint, state) in noted.pop("files").items()}
+        served_state = _state(noted.pop("served_state"))
+        return Standing(**noted, files=files, served_state=served_state)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Standing()
 
@@ -53,13 +55,11 @@ def note_standing(data_dir: Path, standing: Standing) -> None:
     write_atomically(data_dir / "build" / NAME, (json.dumps(asdict(standing), indent=1) + "\n").encode())
 
 
-def stamp_of(path: Path) -> str:
-    """Size and time of a file; the empty text where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ""
-    return f"{found.st_size} {found.st_mtime_ns}"
+def _state(noted: Sequence[int] | None) -> FileState | None:
+    if noted is None:
+        return None
+    size, modified = noted
+    return size, modified
 
 
 def link_or_copy(source: Path, target: Path) -> None:

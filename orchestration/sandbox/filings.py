@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from functools import cache
+from itertools import count, takewhile
 
 import numpy as np
 
-from orchestration.calendars import EDGAR_OPENS, NEW_YORK, is_session, next_session, previous_session
+from orchestration.calendars import EDGAR_OPENS, NEW_YORK, is_session, month_end, next_session, previous_session
 from orchestration.sandbox.companies import START, company_history, shares_at
 from orchestration.sandbox.fund_shares import fund_days
 from orchestration.sandbox.holdings import Line, holdings, index_funds, is_sampled, prices_of
@@ -143,15 +144,8 @@ def fund_of(number: str) -> str | None:
 
 
 def _quarter_ends(until: dt.date) -> list[dt.date]:
-    out = []
-    year, month = FIRST_REPORT.year, FIRST_REPORT.month
-    while True:
-        following = dt.date(year + month // 12, month % 12 + 1, 1)
-        end = following - dt.timedelta(days=1)
-        if end >= until:
-            return out
-        out.append(end)
-        year, month = (year, month + 3) if month < 12 else (year + 1, 3)
+    ends = (month_end(FIRST_REPORT, months) for months in count(0, 3))
+    return list(takewhile(lambda end: end < until, ends))
 
 
 def book_session(period: dt.date) -> int:

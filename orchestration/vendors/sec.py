@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestration.calendars import CALENDAR_START, NEW_YORK, previous_session, session_on_or_before
+from orchestration.calendars import CALENDAR_START, NEW_YORK, month_end, previous_session, session_on_or_before
 from orchestration.vendors.answer import Answer, Parsed, Question, Rejected, ask, jsonable
 from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire, is_web_page
 from orchestration.vendors.tables import table, table_of_columns
@@ -139,9 +139,8 @@ class Sec:
         def work() -> Parsed:
             path = f"{ARCHIVE}/{entry.cik}/{entry.accession.replace('-', '')}/primary_doc.xml"
             reply = self._transport.get(path, {}, self._headers)
-            wanted = _Wanted(fund, series_id, entry, with_lines, first, held)
             with _without_collecting():
-                return _filing(wanted, reply)
+                return _filing(reply, fund, series_id, entry, with_lines, first, held)
 
         return ask(self._transport, question, work)
 
@@ -213,32 +212,28 @@ def _entry(item: ET.Element, status: int) -> Entry:
     return Entry(folder.group(1), said["accession-number"], said["filing-type"], filed, accepted.astimezone(dt.UTC))
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """The arguments of `Sec.filing`."""
-
-    fund: str
-    series_id: str | None
-    entry: Entry
-    with_lines: bool
-    first: dt.date
-    held: Mapping[dt.date, int]
-
-
-def _filing(wanted: _Wanted, reply: Reply) -> Parsed:
-    root, status, fund, entry = _root(reply), reply.status, wanted.fund, wanted.entry
+def _filing(
+    reply: Reply,
+    fund: str,
+    series_id: str | None,
+    entry: Entry,
+    with_lines: bool,
+    first: dt.date,
+    held: Mapping[dt.date, int],
+) -> Parsed:
+    root, status = _root(reply), reply.status
     form, general, facts = (
         root.find("/".join(_NPORT + part for part in path))
         for path in (("headerData", "submissionType"), ("formData", "genInfo"), ("formData", "fundInfo"))
     )
     if root.tag != f"{_NPORT}edgarSubmission" or form is None or general is None or facts is None:
         raise VendorError("malformed", "not a portfolio report: header, genInfo or fundInfo is missing", status)
-    _check_owner(general, wanted, status)
+    _check_owner(general, fund, series_id, entry, status)
     report_date = _day(general, "repPdDate", status)
     if report_date is None or not dt.date.fromisoformat(CALENDAR_START) < report_date <= entry.filed_date:
         raise VendorError("malformed", f"a report of {report_date} filed on {entry.filed_date}", status)
-    if report_date < wanted.first:
-        return Parsed("empty", payload=reply.body, detail=f"a report of {report_date}, before {wanted.first}")
+    if report_date < first:
+        return Parsed("empty", payload=reply.body, detail=f"a report of {report_date}, before {first}")
     keys = {"vendor": "sec", "fund": fund, "report_date": report_date, "accession": entry.accession}
     net_assets = _amount(facts, "netAssets", status)
     if net_assets is None:
@@ -261,8 +256,8 @@ def _filing(wanted: _Wanted, reply: Reply) -> Parsed:
     }
     rows = {"fund_month": table("fund_month", _months(facts, keys, report_date, status))}
     rejected: list[Rejected] = []
-    if wanted.with_lines:
-        if 2 * len(found) < (before := wanted.held.get(report_date, 0)):
+    if with_lines:
+        if 2 * len(found) < (before := held.get(report_date, 0)):
             raise VendorError("malformed", f"{len(found)} lines of {report_date}, where {before} are stored", status)
         columns, rejected = _lines(found, fund, report_date, status)
         length = len(columns["line_no"])
@@ -276,14 +271,14 @@ def _filing(wanted: _Wanted, reply: Reply) -> Parsed:
     return Parsed("ok", {"fund_filing": table("fund_filing", [filing]), **rows}, tuple(rejected), reply.body)
 
 
-def _check_owner(general: ET.Element, wanted: _Wanted, status: int) -> None:
+def _check_owner(general: ET.Element, fund: str, series_id: str | None, entry: Entry, status: int) -> None:
     """Refuse the report of another fund: a trust files one for each."""
-    if wanted.series_id is not None:
-        asked, found = wanted.series_id, _text(general, "seriesId")
+    if series_id is not None:
+        asked, found = series_id, _text(general, "seriesId")
     else:
-        asked, found = wanted.entry.cik, (_text(general, "regCik") or "").lstrip("0")
+        asked, found = entry.cik, (_text(general, "regCik") or "").lstrip("0")
     if found != asked:
-        raise VendorError("malformed", f"asked for {wanted.fund} ({asked}), the report is of {found}", status)
+        raise VendorError("malformed", f"asked for {fund} ({asked}), the report is of {found}", status)
 
 
 def _months(facts: ET.Element, keys: dict[str, Any], report_date: dt.date, status: int) -> list[dict[str, Any]]:
@@ -299,7 +294,7 @@ def _months(facts: ET.Element, keys: dict[str, Any], report_date: dt.date, statu
             {
                 **{name: keys[name] for name in ("vendor", "fund", "accession")},
                 "report_date": report_date,
-                "month_end": _month_end(report_date, 3 - number),
+                "month_end": month_end(report_date, number - 3),
                 "sales_usd": _number(flow.get("sales"), "sales", status),
                 "redemptions_usd": _number(flow.get("redemption"), "redemption", status),
                 "reinvested_usd": _number(flow.get("reinvestment"), "reinvestment", status),
@@ -307,12 +302,6 @@ def _months(facts: ET.Element, keys: dict[str, Any], report_date: dt.date, statu
             }
         )
     return rows
-
-
-def _month_end(day: dt.date, months_before: int) -> dt.date:
-    """Last calendar day of the month some months before that of a date."""
-    count = day.year * 12 + day.month - months_before
-    return dt.date(count // 12, count % 12 + 1, 1) - dt.timedelta(days=1)
 
 
 # our column and the element that holds it
@@ -369,8 +358,7 @@ def _line(element: ET.Element) -> dict[str, Any]:
     for part in element:
         column = _PLAIN.get(part.tag)
         if column is not None:
-            text = part.text
-            line[column] = None if text is None or (text := text.strip()) in NOTHING else text
+            line[column] = _known(part.text)
         elif (reader := _NESTED.get(part.tag)) is not None:
             reader(part, line)
     return line

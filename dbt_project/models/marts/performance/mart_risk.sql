@@ -402,7 +402,8 @@ union all
             then round({{ r_squared('slopes.m_sd', 'slopes.m_ss', 'slopes.m_dd') }}, 12)
     end as beta_to_ust10_r2
 from slopes
-left join volatilities
+-- there is one for every symbol, session and window of a slope
+inner join volatilities
     on
         slopes.symbol = volatilities.symbol
         and slopes.session_date = volatilities.session_date

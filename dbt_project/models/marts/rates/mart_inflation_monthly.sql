@@ -1,16 +1,13 @@
 -- Of the figures of a month that come at one moment the newest vintage stands.
 with figures as (
     select
-        observations.series_id,
-        observations.observation_date as observation_month,
-        observations.value,
-        observations.available_at
-    from {{ ref('fct_macro_observation') }} as observations
-    inner join {{ ref('price_index') }} as indices on observations.series_id = indices.series_id
-    qualify row_number() over (
-        partition by observations.series_id, observations.observation_date, observations.available_at
-        order by observations.realtime_start desc
-    ) = 1
+        series_id,
+        observation_date as observation_month,
+        value,
+        available_at
+    from {{ ref('fct_macro_observation') }}
+    where series_id in (select indices.series_id from {{ ref('price_index') }} as indices)
+    qualify {{ is_newest_at_once() }}
 ),
 
 -- A month nobody published has a row too, from the moment a later month came out.

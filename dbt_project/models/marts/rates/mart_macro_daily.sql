@@ -6,10 +6,7 @@ with vintages as (
         value,
         available_at
     from {{ ref('fct_macro_observation') }}
-    qualify row_number() over (
-        partition by series_id, observation_date, available_at
-        order by realtime_start desc
-    ) = 1
+    qualify {{ is_newest_at_once() }}
 ),
 
 observations as (

@@ -13,8 +13,8 @@ with observed as (
         case
             when files.reconstitutions_between = 0 and files.reviews_around = 1 then files.review_around
         end as review,
-        coalesce(arrivals.has_parent_by_price, false) as has_parent_by_price,
-        coalesce(arrivals.has_parent_by_name, false) as has_parent_by_name,
+        arrivals.has_parent_by_price,
+        arrivals.has_parent_by_name,
         -- too large for the fund to have missed it at the reconstitution
         coalesce(
             stays.index_code in ('R1000', 'R3000')

@@ -84,10 +84,35 @@ shown as (
             and pairs.file_date = lines.as_of_date
 ),
 
+named_lines as (
+    select
+        'report' as side,
+        fund,
+        accession,
+        line_no,
+        isin,
+        cusip,
+        name_key,
+        shares
+    from filed
+    union all
+    select
+        'file' as side,
+        fund,
+        accession,
+        line_no,
+        isin,
+        cusip,
+        name_key,
+        shares
+    from shown
+),
+
 -- What names a line, the surest first. It counts only where it is on one line of each side.
-filed_keys as (
+names as (
     {% for way, key in [('isin', 'isin'), ('cusip', 'cusip'), ('name', 'name_key'), ('shares', 'shares')] -%}
     select
+        side,
         fund,
         accession,
         line_no,
@@ -95,27 +120,9 @@ filed_keys as (
         {{ loop.index }} as priority,
         '{{ way }}' as way,
         cast({{ key }} as varchar) as key_text
-    from filed
+    from named_lines
     where {{ key }} is not null and cast({{ key }} as varchar) <> ''
-    qualify count(*) over (partition by fund, accession, {{ key }}) = 1
-    {%- if not loop.last %}
-    union all
-    {% endif -%}
-    {%- endfor %}
-),
-
-shown_keys as (
-    {% for way, key in [('isin', 'isin'), ('cusip', 'cusip'), ('name', 'name_key'), ('shares', 'shares')] -%}
-    select
-        fund,
-        accession,
-        line_no,
-        left(name_key, 1) as initial,
-        '{{ way }}' as way,
-        cast({{ key }} as varchar) as key_text
-    from shown
-    where {{ key }} is not null and cast({{ key }} as varchar) <> ''
-    qualify count(*) over (partition by fund, accession, {{ key }}) = 1
+    qualify count(*) over (partition by side, fund, accession, {{ key }}) = 1
     {%- if not loop.last %}
     union all
     {% endif -%}
@@ -124,21 +131,24 @@ shown_keys as (
 
 candidates as (
     select
-        filed_keys.fund,
-        filed_keys.accession,
-        filed_keys.line_no,
-        shown_keys.line_no as file_line_no,
-        filed_keys.way,
-        filed_keys.priority
-    from filed_keys
-    inner join shown_keys
+        reported.fund,
+        reported.accession,
+        reported.line_no,
+        held.line_no as file_line_no,
+        reported.way,
+        reported.priority
+    from names as reported
+    inner join names as held
         on
-            filed_keys.fund = shown_keys.fund
-            and filed_keys.accession = shown_keys.accession
-            and filed_keys.way = shown_keys.way
-            and filed_keys.key_text = shown_keys.key_text
-    -- an equal number of shares may be chance: the names begin alike too
-    where filed_keys.way <> 'shares' or filed_keys.initial = shown_keys.initial
+            reported.fund = held.fund
+            and reported.accession = held.accession
+            and reported.way = held.way
+            and reported.key_text = held.key_text
+    where
+        reported.side = 'report'
+        and held.side = 'file'
+        -- an equal number of shares may be chance: the names begin alike too
+        and (reported.way <> 'shares' or reported.initial = held.initial)
 ),
 
 matches as (
