@@ -107,7 +107,7 @@
         select
             snapshot_seq,
             count(*) as lines,
-            max(payload_sha256) as payload_sha256
+            sum(cast(hash(payload_sha256) as hugeint)) as payloads
         from {{ relation }}
         group by snapshot_seq
     ),
@@ -116,8 +116,18 @@
         select
             ingest_seq,
             count(*) as lines,
-            max(payload_sha256) as payload_sha256
-        from {{ ref('stg_holding') }}
+            sum(cast(hash(payload_sha256) as hugeint)) as payloads
+        from (
+            select
+                ingest_seq,
+                payload_sha256
+            from {{ ref('stg_holding') }}
+            union all
+            select
+                ingest_seq,
+                payload_sha256
+            from {{ ref('int_filing_line') }}
+        ) as files
         group by ingest_seq
     )
 
@@ -126,32 +136,33 @@
     left join raw on stored.snapshot_seq = raw.ingest_seq
     where
         stored.lines is distinct from raw.lines
-        or stored.payload_sha256 is distinct from raw.payload_sha256
+        or stored.payloads is distinct from raw.payloads
 {%- endmacro %}
 
 {# The appends not yet in int_holding_line, as a list: constants let the reader skip the other files. #}
 {% macro new_holding_sequences() -%}
     {%- set found = run_query(
-        'select distinct ingest_seq from ' ~ ref('stg_holding')
+        'select ingest_seq from (select ingest_seq from ' ~ ref('stg_holding')
+        ~ ' union select ingest_seq from ' ~ ref('int_filing_line') ~ ') as files'
         ~ ' where ingest_seq not in (select distinct snapshot_seq from ' ~ this ~ ') order by ingest_seq'
     ) -%}
     {{ return(found.columns[0].values() | join(', ') if found.rows | length else 'null') }}
 {%- endmacro %}
 
-{# What the nodes of a fund are, in order; aggregates over int_holding_file. Where it is equal, the lines are. #}
+{# What the nodes of a book are, in order; aggregates over int_holding_file. Where it is equal, the lines are. #}
 {% macro basis_of() -%}
     md5(string_agg(concat_ws(' ', as_of_date, snapshot_seq, payload_sha256), ',' order by node_no))
 {%- endmacro %}
 
-{# Funds whose files up to the newest one read are no longer those that were read. #}
+{# Books whose files up to the newest one read are no longer those that were read. #}
 {% macro outdated_int_security_identity(relation) -%}
     with known as (
         select
-            fund,
+            book_code,
             max(through_node) as through_node,
             max_by(basis, through_node) as basis
         from {{ relation }}
-        group by fund
+        group by book_code
     ),
 
     files as (
@@ -159,20 +170,20 @@
         from known
         inner join {{ ref('int_holding_file') }} as snapshots
             on
-                known.fund = snapshots.fund
+                known.book_code = snapshots.book_code
                 and known.through_node >= snapshots.node_no
     ),
 
     now as (
         select
-            fund,
+            book_code,
             {{ basis_of() }} as basis
         from files
-        group by fund
+        group by book_code
     )
 
-    select known.fund
+    select known.book_code
     from known
-    left join now on known.fund = now.fund
+    left join now on known.book_code = now.book_code
     where known.basis is distinct from now.basis
 {%- endmacro %}

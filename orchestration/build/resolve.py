@@ -16,8 +16,7 @@ from orchestration.securities.lattice import lattice, nodes_of
 
 FILE_AS_KNOWN = pa.schema(
     [
-        ("fund", pa.string()),
-        ("index_code", pa.string()),
+        ("book_code", pa.string()),
         ("node_no", pa.int32()),
         ("moment_no", pa.int32()),
         ("is_current", pa.bool_()),
@@ -34,8 +33,7 @@ FILE_AS_KNOWN = pa.schema(
 )
 NEWEST_FILE_AS_KNOWN = pa.schema(
     [
-        ("fund", pa.string()),
-        ("index_code", pa.string()),
+        ("book_code", pa.string()),
         ("moment_no", pa.int32()),
         ("known_moment", pa.timestamp("us", tz="UTC")),
         ("newest_node", pa.int32()),
@@ -81,6 +79,7 @@ def write_decisions(database: Path, folder: Path) -> None:
             identities=rows("intermediate.int_security_identity"),
             runs=rows("intermediate.int_identity_run"),
             scales=rows("intermediate.int_holding_scale"),
+            matches=rows("intermediate.int_filing_line_match"),
             overrides=rows("seeds.security_override"),
             classes=rows("seeds.share_class_ticker"),
         )
@@ -93,22 +92,21 @@ def write_decisions(database: Path, folder: Path) -> None:
 
 
 def _known(files: list[Row]) -> tuple[list[tuple], list[tuple]]:
-    """How each file stood at each moment, and the newest usable file of each fund at each moment."""
-    indices = {row["fund"]: row["index_code"] for row in files}
+    """How each file stood at each moment, and the newest usable file of each book at each moment."""
     moments = {row["moment_no"]: row["known_moment"] for row in files}
     states, newest = lattice(nodes_of(files))
     return (
         [
             (
-                fund, indices[fund], node, moment, s.is_current, s.is_usable, s.unusable_reason, s.lines_before,
+                book, node, moment, s.is_current, s.is_usable, s.unusable_reason, s.lines_before,
                 s.lines_after, s.opening_node, s.before_opening_node, s.closing_node, s.absent_node,
                 s.second_absent_node,
             )
-            for fund, node, moment, s in states
+            for book, node, moment, s in states
         ],
         [
             (
-                m.fund, indices[m.fund], m.moment_no, moments[m.moment_no], m.newest_node, m.newest_date,
+                m.book, m.moment_no, moments[m.moment_no], m.newest_node, m.newest_date,
                 m.earlier_newest_node, m.earlier_newest_date,
             )
             for m in newest
@@ -122,24 +120,27 @@ def _decisions(
     identities: list[Row],
     runs: list[Row],
     scales: list[Row],
+    matches: list[Row],
     overrides: list[Row],
     classes: list[Row],
 ) -> list[tuple]:
     """One decision for each identity."""
+    # what goes on from a file to the next is seen in files of one source, so the books of all sources are left out
+    identities, runs, files = ([row for row in rows if "/" in row["book_code"]] for rows in (identities, runs, files))
     nodes: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for row in runs:
-        nodes.setdefault((row["identity_key"], row["fund"]), []).append((row["first_node"], row["last_node"]))
+        nodes.setdefault((row["identity_key"], row["book_code"]), []).append((row["first_node"], row["last_node"]))
     sightings: dict[str, list[Sighting]] = {}
     described: dict[str, Row] = {}
-    for row in sorted(identities, key=lambda row: (row["last_seen"], row["fund"])):
+    for row in sorted(identities, key=lambda row: (row["last_seen"], row["book_code"])):
         key = row["identity_key"]
         described[key] = row
         sightings.setdefault(key, []).append(
             Sighting(
-                fund=row["fund"],
+                fund=row["book_code"],
                 first_seen=row["first_seen"],
                 last_seen=row["last_seen"],
-                nodes=tuple(sorted(nodes[key, row["fund"]])),
+                nodes=tuple(sorted(nodes[key, row["book_code"]])),
                 first_weight=row["first_weight_pct"],
                 last_weight=row["last_weight_pct"],
                 first_priced=row["first_priced_date"],
@@ -154,7 +155,7 @@ def _decisions(
         [
             Identity(
                 key=key,
-                ticker=row["security_ticker"],
+                ticker=row["security_ticker"] or "",
                 name=(row["name"] or "").strip().upper(),
                 cusip=row["cusip"],
                 isin=row["isin"],
@@ -176,6 +177,11 @@ def _decisions(
             for row in overrides
         ],
         {row["fund_ticker"]: row["yahoo_symbol"] for row in classes},
+        {
+            (row["identity_key"], row["file_identity_key"])
+            for row in matches
+            if row["identity_key"] and row["file_identity_key"]
+        },
     )
     return [
         (d.key, d.security_id, d.method, d.score, d.confidence, d.change, d.linked_to, d.rival, d.rival_reason)
@@ -185,8 +191,10 @@ def _decisions(
 
 def _sized(files: list[Row], scales: list[Row]) -> list[File]:
     """The files with the factor by which creations and redemptions changed all their lines."""
-    factors = {(row["fund"], row["as_of_date"]): row["scale"] for row in scales}
-    return [File(row["fund"], row["as_of_date"], factors.get((row["fund"], row["as_of_date"]))) for row in files]
+    factors = {(row["book_code"], row["as_of_date"]): row["scale"] for row in scales}
+    return [
+        File(row["book_code"], row["as_of_date"], factors.get((row["book_code"], row["as_of_date"]))) for row in files
+    ]
 
 
 def _table(rows: Iterable[tuple], schema: pa.Schema) -> pa.Table:

@@ -28,7 +28,13 @@ from orchestration.lake.store import write_atomically
 from orchestration.settings import REPOSITORY
 
 # what the decisions on securities read, with all it stands on; tests run with the part that holds all their models
-FILES_AND_IDENTITIES = ("+int_security_identity", "+int_identity_run", "+int_holding_scale", "resource_type:seed")
+FILES_AND_IDENTITIES = (
+    "+int_security_identity",
+    "+int_identity_run",
+    "+int_holding_scale",
+    "+int_filing_line_match",
+    "resource_type:seed",
+)
 RESULTS = "run_results.json"
 
 

@@ -22,6 +22,8 @@ from orchestration.securities.links import (
     link_identifiers,
     link_issuers,
     link_names,
+    link_reported_names,
+    link_reports,
     link_reviewed,
     link_tickers,
 )
@@ -100,6 +102,7 @@ def resolve(
     files: Sequence[File] = (),
     overrides: Sequence[Override] = (),
     share_classes: Mapping[str, str] | None = None,
+    same_book: Iterable[tuple[str, str]] = (),
 ) -> list[Decision]:
     """Decide which identities are one security.
 
@@ -111,6 +114,7 @@ def resolve(
         files: The newest version of every file.
         overrides: Reviewed decisions.
         share_classes: Symbol with a separator, by ticker of the fund.
+        same_book: Keys of two identities that were shown for one line of one book, by a report and by the sponsor.
 
     Returns:
         One decision for each identity, by key.
@@ -120,9 +124,11 @@ def resolve(
     proposals = Proposals(unique, calendar, share_classes or {})
     link_reviewed(proposals, overrides)
     link_identifiers(proposals)
+    link_reports(proposals, same_book)
     link_issuers(proposals)
     link_tickers(proposals)
     link_names(proposals)
+    link_reported_names(proposals)
     link_changes(proposals)
     components = Components(unique, proposals.forbidden)
     tree: dict[str, list[tuple[str, Link]]] = defaultdict(list)
@@ -188,7 +194,8 @@ def _change(one: Identity, other: Identity, proposals: Proposals) -> str:
         if found:
             return "reverse_split" if found[0].shares and found[0].shares < 1 else "forward_split"
         return "reissue"
-    ticker = proposals.plain_ticker(before) != proposals.plain_ticker(after)
+    # reports to the SEC name no tickers
+    ticker = bool(before.ticker and after.ticker) and proposals.plain_ticker(before) != proposals.plain_ticker(after)
     name = proposals.plain_name[before.key] != proposals.plain_name[after.key]
     if ticker:
         return "ticker_and_name" if name else "ticker"

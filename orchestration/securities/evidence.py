@@ -21,7 +21,7 @@ class Sighting:
     """One fund's lines of one identity.
 
     Attributes:
-        fund: Fund.
+        fund: Book of the fund: its files of one source.
         first_seen: First as-of date; last_seen likewise.
         nodes: Runs of consecutive versions of the fund's files that show it, first and last.
         first_weight: Weight in the first file, percent; last_weight likewise.

@@ -1,6 +1,6 @@
 """Which holdings files could be compared at each moment of knowledge: a pure function of the set of files.
 
-A node is one version of one file; nodes of a fund are numbered by as-of date and version. Whoever reads at a moment
+A node is one version of one file; nodes of a book are numbered by as-of date and version. Whoever reads at a moment
 sees the newest version of each date known by then, judged by its neighbours. What a reader sees changes near the files
 that were learnt only, so only those changes are written: the state of a node holds until its next row.
 """
@@ -26,7 +26,7 @@ class Node:
     """One version of one file.
 
     Attributes:
-        node_no: Position among all versions of the fund, by as-of date and version.
+        node_no: Position among all versions of the book, by as-of date and version.
         moment_no: Moment at which it was learnt.
         version: Orders the versions of one as-of date; the highest known one counts.
         is_session: Whether the as-of date is a session.
@@ -36,7 +36,7 @@ class Node:
         lines_sha256: Hash of the parsed lines.
     """
 
-    fund: str
+    book: str
     node_no: int
     as_of_date: dt.date
     moment_no: int
@@ -82,9 +82,9 @@ class State:
 
 @dataclass(frozen=True)
 class Moment:
-    """The newest usable node of a fund at a moment, and at the one before."""
+    """The newest usable node of a book at a moment, and at the one before."""
 
-    fund: str
+    book: str
     moment_no: int
     newest_node: int | None
     newest_date: dt.date | None
@@ -110,8 +110,8 @@ def verdict(node: Node, sha_before: str | None, lines_before: float | None, line
     return None
 
 
-class _Fund:
-    """The files of one fund as a reader sees them, moved on from moment to moment."""
+class _Book:
+    """The files of one book as a reader sees them, moved on from moment to moment."""
 
     def __init__(self) -> None:
         self.dates: list[dt.date] = []
@@ -223,11 +223,11 @@ def nodes_of(rows: Iterable[Mapping[str, Any]]) -> list[Node]:
     """Rows of int_holding_file as nodes."""
     return [
         Node(
-            fund=row["fund"],
+            book=row["book_code"],
             node_no=row["node_no"],
             as_of_date=row["as_of_date"],
             moment_no=row["moment_no"],
-            version=(row["known_at"], row["snapshot_seq"]),
+            version=(row["vendor"] != "sec", row["known_at"], row["snapshot_seq"]),
             is_session=row["session_index"] is not None,
             lines=row["lines"],
             weight_sum_pct=row["weight_sum_pct"],
@@ -239,27 +239,27 @@ def nodes_of(rows: Iterable[Mapping[str, Any]]) -> list[Node]:
 
 
 def lattice(nodes: Iterable[Node]) -> tuple[list[tuple[str, int, int, State]], list[Moment]]:
-    """Follow all funds through the moments.
+    """Follow all books through the moments.
 
     Returns:
-        Each change of a node's state, as fund, node_no, moment_no and the state from then on; and for each fund and
-        each moment at which any fund learnt a file the newest usable nodes.
+        Each change of a node's state, as book, node_no, moment_no and the state from then on; and for each book and
+        each moment at which any book learnt a file the newest usable nodes.
     """
-    by_fund: Mapping[str, list[Node]] = defaultdict(list)
+    by_book: Mapping[str, list[Node]] = defaultdict(list)
     for node in nodes:
-        by_fund[node.fund].append(node)
-    moments = sorted({node.moment_no for known in by_fund.values() for node in known})
+        by_book[node.book].append(node)
+    moments = sorted({node.moment_no for known in by_book.values() for node in known})
     states: list[tuple[str, int, int, State]] = []
     newest: list[Moment] = []
-    for name in sorted(by_fund):
-        fund = _Fund()
-        ordered = sorted(by_fund[name], key=lambda n: n.moment_no)
+    for name in sorted(by_book):
+        book = _Book()
+        ordered = sorted(by_book[name], key=lambda n: n.moment_no)
         learnt = {number: list(group) for number, group in groupby(ordered, key=lambda n: n.moment_no)}
         earlier: tuple[int | None, dt.date | None] = (None, None)
         for moment in moments:
             if moment in learnt:
-                states.extend((name, number, moment, state) for number, state in fund.learn(learnt[moment]))
-            now = (fund.newest, None if fund.newest is None else fund.dates_of[fund.newest])
+                states.extend((name, number, moment, state) for number, state in book.learn(learnt[moment]))
+            now = (book.newest, None if book.newest is None else book.dates_of[book.newest])
             newest.append(Moment(name, moment, *now, *earlier))
             earlier = now
     return states, newest

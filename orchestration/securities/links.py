@@ -10,7 +10,7 @@ import datetime as dt
 import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -32,11 +32,13 @@ METHODS = {
     "cusip": (1, "HIGH"),
     "isin": (1, "HIGH"),
     "sedol": (2, "HIGH"),
+    "same_book": (3, "HIGH"),
     "issuer": (3, "HIGH"),
     "ticker_name": (4, "HIGH"),
     "ticker_similar_name": (5, "MEDIUM"),
     "ticker_continuity": (6, "MEDIUM"),
     "name": (7, "MEDIUM"),
+    "report_name": (7, "MEDIUM"),
     "shares_continuity": (8, "MEDIUM"),
 }
 PROVED = frozenset({"override", "cusip", "isin", "sedol"})
@@ -172,6 +174,37 @@ def link_identifiers(proposals: Proposals) -> None:
                 last[value] = item
 
 
+def link_reports(proposals: Proposals, same_book: Iterable[tuple[str, str]]) -> None:
+    """A line of a report to the SEC and the line of the sponsor's file of the same book that it was matched with."""
+    for one, other in sorted(same_book):
+        if one in proposals.known and other in proposals.known:
+            before, after = proposals.known[one], proposals.known[other]
+            proposals.propose("same_book", before, after, name_score(before.name, after.name))
+
+
+def link_reported_names(proposals: Proposals) -> None:
+    """The name of a report, which has no tickers, and the one line of the sponsor's files near it that has the name."""
+    named = defaultdict(list)
+    for item in proposals.identities:
+        if item.ticker:
+            named[proposals.plain_name[item.key]].append(item)
+    reach = dt.timedelta(days=QUARTER_DAYS)
+    for reported in proposals.identities:
+        if reported.ticker:
+            continue
+        near = [
+            item
+            for item in named[proposals.plain_name[reported.key]]
+            if item.first_seen - reach <= reported.last_seen
+            and reported.first_seen <= item.last_seen + reach
+            and not proposals.other_class(item, reported)
+            and not (item.cusip and reported.cusip and item.cusip != reported.cusip)
+        ]
+        if len({proposals.plain_ticker(item) for item in near}) == 1:
+            for item in near:
+                proposals.propose("report_name", reported, item, 100)
+
+
 def link_issuers(proposals: Proposals) -> None:
     """The same issuer under another CUSIP: a reverse split or a reclassification, or another share class."""
     groups = defaultdict(list)
@@ -191,7 +224,8 @@ def link_tickers(proposals: Proposals) -> None:
     """One ticker: the next line that carries it is the same security, unless name and holding both break."""
     groups = defaultdict(list)
     for item in proposals.identities:
-        groups[proposals.plain_ticker(item)].append(item)
+        if item.ticker:
+            groups[proposals.plain_ticker(item)].append(item)
     for group in groups.values():
         for after_no, after in enumerate(group):
             latest_start = max(
@@ -255,7 +289,7 @@ def link_names(proposals: Proposals) -> None:
 
 
 def _same_name(proposals: Proposals, before: Identity, after: Identity, block: list[Identity]) -> None:
-    if proposals.plain_ticker(before) == proposals.plain_ticker(after):
+    if before.ticker and proposals.plain_ticker(before) == proposals.plain_ticker(after):
         return
     if proposals.other_class(before, after) or other_sector(before, after):
         return

@@ -14,14 +14,17 @@ with shown as (
         struct_pack(
             last_seen := runs.last_seen,
             first_seen := runs.first_seen,
-            fund := runs.fund,
+            book_code := runs.book_code,
             identity_key := runs.identity_key
-        ) as recency
+        ) as recency,
+        -- names as the sponsor writes them, where one of its files names the security
+        identities.security_ticker is not null as is_named_by_sponsor
     from {{ ref('int_identity_seen') }} as runs
     inner join {{ ref('int_security_identity') }} as identities
         on
-            runs.fund = identities.fund
+            runs.book_code = identities.book_code
             and runs.identity_key = identities.identity_key
+    where {{ source_of('runs.book_code') }} <> 'all'
 ),
 
 newest as (
@@ -29,7 +32,7 @@ newest as (
         security_id,
         max_by(security_ticker, recency) as security_ticker,
         max_by(ticker, recency) as ticker,
-        max_by(name, recency) filter (where name is not null) as name,
+        max_by(name, (is_named_by_sponsor, recency)) filter (where name is not null) as name,
         max_by(cusip, recency) filter (where cusip is not null) as cusip,
         max_by(isin, recency) filter (where isin is not null) as isin,
         max_by(sedol, recency) filter (where sedol is not null) as sedol,

@@ -13,17 +13,21 @@ with runs as (
         runs.last_seen,
         runs.first_absent,
         struct_pack(
+            -- the sponsor writes one name for all of its files, reports another
+            is_of_sponsor := {{ source_of('runs.book_code') }} <> 'sec',
             first_seen := runs.first_seen,
             last_seen := runs.last_seen,
-            fund := runs.fund,
+            book_code := runs.book_code,
             identity_key := runs.identity_key
         ) as precedence
     from {{ ref('int_identity_seen') }} as runs
     inner join {{ ref('int_security_identity') }} as identities
         on
-            runs.fund = identities.fund
+            runs.book_code = identities.book_code
             and runs.identity_key = identities.identity_key
-    where {{ expression }} is not null
+    where
+        {{ expression }} is not null
+        and {{ source_of('runs.book_code') }} <> 'all'
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
@@ -74,7 +78,7 @@ changes as (
 described as (
     select
         identity_key,
-        max_by(security_ticker || coalesce(' ' || name, ''), (last_seen, fund)) as description
+        max_by(concat_ws(' ', security_ticker, name), (last_seen, book_code)) as description
     from {{ ref('int_security_identity') }}
     group by identity_key
 )

@@ -11,6 +11,8 @@ select
     confidence,
     is_brief,
     entry_basis,
-    exit_basis
+    exit_basis,
+    entry_source,
+    exit_source
 from {{ ref('fct_index_membership_revision') }}
 where known_to is null

@@ -25,7 +25,9 @@ snapshots as (
         || ' lines in the files around' as detail,
         'file kept in fct_holding, not used for membership' as resolution
     from {{ ref('int_holding_file_usable') }}
-    where not is_usable
+    where
+        not is_usable
+        and {{ source_of('book_code') }} = 'all'
 ),
 
 -- Bands of the real funds; the sandbox market is smaller.
@@ -51,6 +53,7 @@ counts as (
     where
         '{{ run_fact("source") }}' = 'live'
         and snapshots.is_usable
+        and {{ source_of('snapshots.book_code') }} = 'all'
         and snapshots.constituents not between bands.lowest and bands.highest
 ),
 
@@ -254,14 +257,14 @@ identities as (
     select
         identities.identity_key,
         any_value(identities.security_ticker) as security_ticker,
-        any_value(identities.security_ticker) || coalesce(' ' || max(identities.name), '') as description,
+        concat_ws(' ', any_value(identities.security_ticker), max(identities.name)) as description,
         min(identities.first_seen) as first_seen,
         max(identities.last_seen) as last_seen,
         min(snapshots.known_at) as known_at
     from {{ ref('int_security_identity') }} as identities
     inner join {{ ref('int_holding_file') }} as snapshots
         on
-            identities.fund = snapshots.fund
+            identities.book_code = snapshots.book_code
             and identities.first_node = snapshots.node_no
     group by identities.identity_key
 ),

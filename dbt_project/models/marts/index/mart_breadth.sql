@@ -9,6 +9,8 @@ with lines as (
         cast(weight_pct as decimal(18, 6)) as weight,
         known_at
     from {{ ref('fct_holding') }}
+    -- reports to the SEC are a quarter apart
+    where vendor <> 'sec'
 ),
 
 -- What a file says of itself decides, not the files around it: those come later. Weights printed with two decimals

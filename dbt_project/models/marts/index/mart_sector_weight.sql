@@ -19,6 +19,8 @@ with lines as (
             and holdings.as_of_date = changes.as_of_date
             and changes.is_changed
     {%- endif %}
+    -- reports to the SEC name no sectors
+    where holdings.vendor <> 'sec'
 ),
 
 -- What a file says of itself decides, not the files around it: those come later. Weights printed with two decimals

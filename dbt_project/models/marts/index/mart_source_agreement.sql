@@ -1,12 +1,9 @@
 with counted as (
     select
         fund,
-        report_date,
-        accession,
         book_date,
         file_date,
         days_apart,
-        available_at,
         count_if(is_constituent) as names_a,
         -- what the file shows and calls no constituent, a right or a private line, is none in the report either
         count_if(line_no is not null and (file_line_no is null or is_constituent)) as names_b,
@@ -20,7 +17,7 @@ with counted as (
         ) as weight_only_b_pct,
         count_if(is_constituent and matched_by in ('isin', 'cusip')) as matched_by_identifier
     from {{ ref('int_filing_line_match') }}
-    group by fund, report_date, accession, book_date, file_date, days_apart, available_at
+    group by fund, book_date, file_date, days_apart
 )
 
 select
@@ -29,8 +26,8 @@ select
     'blackrock' as source_a,
     'sec' as source_b,
     counted.fund,
-    counted.report_date,
-    counted.accession,
+    filings.report_date,
+    filings.accession,
     counted.file_date,
     counted.days_apart,
     cast(counted.names_a as integer) as names_a,
@@ -42,7 +39,13 @@ select
     cast(counted.weight_a_pct - coalesce(counted.weight_in_both_pct, 0) as double) as weight_only_a_pct,
     cast(coalesce(counted.weight_only_b_pct, 0) as double) as weight_only_b_pct,
     cast(counted.matched_by_identifier as integer) as matched_by_identifier,
-    counted.available_at
+    filings.available_at
 from counted
 inner join {{ ref('dim_instrument') }} as funds on counted.fund = funds.symbol
-where funds.index_code is not null
+inner join {{ ref('fct_fund_filing') }} as filings
+    on
+        counted.fund = filings.fund
+        and counted.book_date = filings.book_date
+where
+    funds.index_code is not null
+    and filings.superseded_at is null

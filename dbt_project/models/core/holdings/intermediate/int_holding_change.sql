@@ -6,7 +6,10 @@ with digests as (
         hash(files.vendor, files.snapshot_seq, files.payload_sha256, files.known_at, sessions.session_index) as digest
     from {{ ref('int_holding_file') }} as files
     left join {{ ref('dim_session') }} as sessions on files.as_of_date = sessions.session_date
-    where files.revision_rank = 1
+    where
+        files.revision_rank = 1
+        and files.vendor <> 'sec'
+        and {{ source_of('files.book_code') }} = 'all'
 ),
 
 {{ changed_since_last_build('fund', 'as_of_date') }}

@@ -1,4 +1,4 @@
--- Every version of every snapshot, in one order for each fund: a node of the lattice that runs of membership are
+-- Every version of every snapshot, in one order for each book: a node of the lattice that runs of membership are
 -- counted on.
 with measured as (
     select
@@ -7,9 +7,11 @@ with measured as (
         as_of_date,
         snapshot_seq,
         known_at,
-        count(*) as lines,
+        -- a report lists what its collateral was lent for; the sponsor's files do not
+        count_if(vendor <> 'sec' or asset_class = 'Equity') as lines,
         count_if(is_constituent) as constituents,
-        cast(sum(cast(weight_pct as decimal(18, 6))) as double) as weight_sum_pct,
+        -- that of a report is checked when it is read: lent shares are in it beside what was received for them
+        cast(sum(cast(case when vendor <> 'sec' then weight_pct end as decimal(18, 6))) as double) as weight_sum_pct,
         -- a weight printed as 0.00 is up to 0.005
         count_if(weight_pct = 0 and is_constituent) as zero_weight_lines,
         max(payload_sha256) as payload_sha256
@@ -29,11 +31,22 @@ fingerprints as (
     group by vendor, fund, as_of_date, fetched_at
 ),
 
+-- A file is in the book of all sources, and in that of its own.
+books as (
+    select
+        measured.*,
+        {{ book_code('instruments.index_code', 'sources.source') }} as book_code
+    from measured
+    inner join {{ ref('dim_instrument') }} as instruments on measured.fund = instruments.symbol
+    cross join unnest(['all', measured.vendor]) as sources (source)
+    where instruments.index_code is not null
+),
+
 nodes as (
     select
         measured.vendor,
         measured.fund,
-        instruments.index_code,
+        measured.book_code,
         measured.as_of_date,
         measured.snapshot_seq,
         measured.known_at,
@@ -47,17 +60,16 @@ nodes as (
         fingerprints.lines_sha256,
         measured.payload_sha256,
         sessions.session_index,
-        -- 1 for the newest version of the file
+        -- 1 for the newest version of the date; a file of the sponsor stands before a report to the SEC
         row_number() over (
-            partition by measured.vendor, measured.fund, measured.as_of_date
-            order by measured.known_at desc, measured.snapshot_seq desc
+            partition by measured.book_code, measured.as_of_date
+            order by measured.vendor = 'sec', measured.known_at desc, measured.snapshot_seq desc
         ) as revision_rank,
         cast(row_number() over (
-            partition by measured.fund
-            order by measured.as_of_date, measured.snapshot_seq
+            partition by measured.book_code
+            order by measured.as_of_date, measured.vendor <> 'sec', measured.snapshot_seq
         ) as integer) as node_no
-    from measured
-    left join {{ ref('dim_instrument') }} as instruments on measured.fund = instruments.symbol
+    from books as measured
     left join fingerprints
         on
             measured.vendor = fingerprints.vendor

@@ -3,7 +3,7 @@
 -- The verdicts as known now, on the newest version of each file.
 with newest as (
     select
-        fund,
+        book_code,
         node_no,
         is_usable,
         unusable_reason,
@@ -11,13 +11,16 @@ with newest as (
         lines_after
     from {{ ref('int_holding_file_as_known') }}
     qualify
-        row_number() over (partition by fund, node_no order by moment_no desc) = 1
+        row_number() over (partition by book_code, node_no order by moment_no desc) = 1
         and is_current
 )
 
 select
+    snapshots.book_code,
     snapshots.fund,
-    snapshots.index_code,
+    {{ index_of('snapshots.book_code') }} as index_code,
+    {{ source_of('snapshots.book_code') }} as source,
+    snapshots.vendor,
     snapshots.as_of_date,
     snapshots.snapshot_seq,
     snapshots.session_index,
@@ -32,5 +35,5 @@ select
 from {{ ref('int_holding_file') }} as snapshots
 inner join newest
     on
-        snapshots.fund = newest.fund
+        snapshots.book_code = newest.book_code
         and snapshots.node_no = newest.node_no

@@ -6,12 +6,30 @@
     )
 }}
 
+{% set new = new_holding_sequences() if is_incremental() else none %}
+{% set line_columns -%}
+    vendor, fund, as_of_date, ingest_seq, line_no, ticker, name, sector, asset_class, weight_pct, market_value_usd,
+        notional_value_usd, shares, price_usd, location, exchange, currency, market_currency, cusip, isin, sedol,
+        fetched_at, available_at, payload_sha256
+{%- endset %}
+
 -- What a line is said to be never changes, so only files not yet in the table are read; a table that does not hold what
 -- the raw zone holds at this clock is built anew (see macros/incremental.sql).
 with lines as not materialized (
-    select * from {{ ref('stg_holding') }}
-    {% if is_incremental() %}
-        where ingest_seq in ({{ new_holding_sequences() }})
+    select
+        {{ line_columns }},
+        false as is_sold_down
+    from {{ ref('stg_holding') }}
+    {% if new %}
+        where ingest_seq in ({{ new }})
+    {% endif %}
+    union all
+    select
+        {{ line_columns }},
+        is_sold_down
+    from {{ ref('int_filing_line') }}
+    {% if new %}
+        where ingest_seq in ({{ new }})
     {% endif %}
 ),
 
@@ -98,7 +116,9 @@ judged as (
                     upper(lines.exchange) like 'NO MARKET%'
                     or upper(lines.exchange) like '%NNQS%'
                     then 'no_listing'
-                when periods.security_ticker is null then 'no_ticker'
+                when lines.is_sold_down then 'sold_down'
+                -- reports to the SEC name no tickers
+                when periods.security_ticker is null and lines.vendor <> 'sec' then 'no_ticker'
                 when not periods.has_ticker_form then 'ticker_form'
                 when lines.price_usd <= 0.01 and coalesce(lines.weight_pct, 0) = 0 then 'no_value'
             end
@@ -123,7 +143,7 @@ select
         when excluded_reason is null
             then
                 md5(
-                    security_ticker || '|' || upper_name || '|' || coalesce(cusip, '') || '|' || coalesce(isin, '')
+                    coalesce(security_ticker, '') || '|' || upper_name || '|' || coalesce(cusip, '') || '|' || coalesce(isin, '')
                     || '|' || coalesce(sedol, '')
                 )
     end as identity_key,

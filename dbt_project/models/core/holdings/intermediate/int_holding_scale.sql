@@ -1,7 +1,7 @@
 -- Creations and redemptions multiply all lines alike. A sixteenth of the lines, by hash, shows by how much.
 with lines as (
     select
-        lines.fund,
+        snapshots.book_code,
         lines.identity_key,
         lines.as_of_date,
         lines.shares
@@ -14,41 +14,42 @@ with lines as (
             and lines.snapshot_seq = snapshots.snapshot_seq
     where
         snapshots.revision_rank = 1
+        and {{ source_of('snapshots.book_code') }} <> 'all'
         and lines.identity_key like '0%'
         and lines.shares > 0
         and lines.price_usd > 0
-    qualify count(*) over (partition by lines.fund, lines.identity_key, lines.as_of_date) = 1
+    qualify count(*) over (partition by snapshots.book_code, lines.identity_key, lines.as_of_date) = 1
 ),
 
 files as (
     select
-        fund,
+        book_code,
         as_of_date,
-        row_number() over (partition by fund order by as_of_date) as file_no
+        row_number() over (partition by book_code order by as_of_date) as file_no
     from lines
-    group by fund, as_of_date
+    group by book_code, as_of_date
 ),
 
 changes as (
     select
-        lines.fund,
+        lines.book_code,
         lines.as_of_date,
         files.file_no - lag(files.file_no) over by_identity as files_since,
         lines.shares / lag(lines.shares) over by_identity as ratio
     from lines
     inner join files
         on
-            lines.fund = files.fund
+            lines.book_code = files.book_code
             and lines.as_of_date = files.as_of_date
-    window by_identity as (partition by lines.fund, lines.identity_key order by lines.as_of_date)
+    window by_identity as (partition by lines.book_code, lines.identity_key order by lines.as_of_date)
 )
 
 select
-    fund,
+    book_code,
     as_of_date,
     median(ratio) as scale,
     count(*) as sampled
 from changes
 where files_since = 1
-group by fund, as_of_date
+group by book_code, as_of_date
 having count(*) >= 5

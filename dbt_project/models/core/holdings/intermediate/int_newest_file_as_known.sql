@@ -1,7 +1,6 @@
 -- Decided between the two parts of the build, see orchestration/securities/lattice.py.
 select
-    fund,
-    index_code,
+    book_code,
     moment_no,
     known_moment,
     newest_node,

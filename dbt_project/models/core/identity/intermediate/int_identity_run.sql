@@ -1,6 +1,6 @@
 with nodes as (
     select
-        fund,
+        book_code,
         identity_key,
         unnest(nodes) as node_no
     from {{ ref('int_security_identity') }}
@@ -9,23 +9,23 @@ with nodes as (
 
 islands as (
     select
-        fund,
+        book_code,
         identity_key,
         node_no,
-        node_no - row_number() over (partition by fund, identity_key order by node_no) as island
+        node_no - row_number() over (partition by book_code, identity_key order by node_no) as island
     from nodes
 )
 
 select
-    fund,
+    book_code,
     identity_key,
     min(node_no) as first_node,
     max(node_no) as last_node
 from islands
-group by fund, identity_key, island
+group by book_code, identity_key, island
 union all
 select
-    fund,
+    book_code,
     identity_key,
     first_node,
     last_node

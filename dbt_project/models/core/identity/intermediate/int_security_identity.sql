@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='delete+insert',
-        unique_key=['fund', 'identity_key'],
+        unique_key=['book_code', 'identity_key'],
         on_schema_change='fail'
     )
 }}
@@ -12,27 +12,26 @@
 -- only the lines are read, and the identities they show are carried on.
 with bases as (
     select
-        fund,
+        book_code,
         max(node_no) as through_node,
         {{ basis_of() }} as basis
     from {{ ref('int_holding_file') }}
-    group by fund
+    group by book_code
 ),
 
 files as (
     select snapshots.*
     from {{ ref('int_holding_file') }} as snapshots
     {% if grows %}
-        left join (select fund, max(through_node) as through_node from {{ this }} group by fund) as known
-            on snapshots.fund = known.fund
+        left join (select book_code, max(through_node) as through_node from {{ this }} group by book_code) as known
+            on snapshots.book_code = known.book_code
         where snapshots.node_no > coalesce(known.through_node, 0)
     {% endif %}
 ),
 
 lines as (
     select
-        lines.fund,
-        snapshots.index_code,
+        snapshots.book_code,
         lines.identity_key,
         lines.security_ticker,
         lines.ticker,
@@ -64,9 +63,8 @@ lines as (
 
 seen as (
     select
-        fund,
+        book_code,
         identity_key,
-        any_value(index_code) as index_code,
         any_value(security_ticker) as security_ticker,
         max_by(ticker, recency) as ticker,
         max_by(name, recency) as name,
@@ -82,15 +80,14 @@ seen as (
         min_by(sighting, recency) filter (where is_priced) as first_priced,
         max_by(sighting, recency) filter (where is_priced) as last_priced
     from lines
-    group by fund, identity_key
+    group by book_code, identity_key
 ),
 
 identities as (
     {% if grows %}
         select
-            seen.fund,
+            seen.book_code,
             seen.identity_key,
-            seen.index_code,
             seen.security_ticker,
             seen.ticker,
             coalesce(seen.name, known.name) as name,
@@ -137,7 +134,7 @@ identities as (
         from seen
         left join {{ this }} as known
             on
-                seen.fund = known.fund
+                seen.book_code = known.book_code
                 and seen.identity_key = known.identity_key
     {% else %}
     select * from seen
@@ -145,8 +142,7 @@ identities as (
 )
 
 select
-    identities.fund,
-    identities.index_code,
+    identities.book_code,
     identities.identity_key,
     identities.security_ticker,
     identities.ticker,
@@ -173,4 +169,4 @@ select
     bases.through_node,
     bases.basis
 from identities
-inner join bases on identities.fund = bases.fund
+inner join bases on identities.book_code = bases.book_code

@@ -3,46 +3,44 @@
 -- Hashes of the two files and of who begins in them say whether their lines were read before.
 with nodes as (
     select
-        index_code,
+        book_code,
         session_index,
         node_no,
         known_at,
         -- the newest version of the as-of date before
         max(node_no) over (
-            partition by index_code
+            partition by book_code
             order by as_of_date
             range between unbounded preceding and interval 1 day preceding
         ) as previous_node
     from {{ ref('int_holding_file') }}
-    where
-        index_code is not null
-        and session_index is not null
+    where session_index is not null
 ),
 
 beginnings as (
     select
-        runs.index_code,
+        runs.book_code,
         runs.security_id,
         runs.first_node,
         runs.name,
         nodes.previous_node,
         greatest(nodes.known_at, before.known_at) as known_at,
         nodes.session_index - before.session_index as gap_sessions,
-        count(*) over (partition by runs.index_code, runs.first_node) as beginnings_in_file
+        count(*) over (partition by runs.book_code, runs.first_node) as beginnings_in_file
     from {{ ref('int_presence') }} as runs
     inner join nodes
         on
-            runs.index_code = nodes.index_code
+            runs.book_code = nodes.book_code
             and runs.first_node = nodes.node_no
     inner join nodes as before
         on
-            nodes.index_code = before.index_code
+            nodes.book_code = before.book_code
             and nodes.previous_node = before.node_no
 ),
 
 bases as (
     select
-        beginnings.index_code,
+        beginnings.book_code,
         beginnings.first_node,
         md5(concat_ws(
             ' ',
@@ -53,13 +51,13 @@ bases as (
     from beginnings
     left join {{ ref('int_evidence_basis') }} as this_file
         on
-            beginnings.index_code = this_file.index_code
+            beginnings.book_code = this_file.book_code
             and beginnings.first_node = this_file.node_no
     left join {{ ref('int_evidence_basis') }} as file_before
         on
-            beginnings.index_code = file_before.index_code
+            beginnings.book_code = file_before.book_code
             and beginnings.previous_node = file_before.node_no
-    group by beginnings.index_code, beginnings.first_node
+    group by beginnings.book_code, beginnings.first_node
 )
 
 select
@@ -68,5 +66,5 @@ select
 from beginnings
 inner join bases
     on
-        beginnings.index_code = bases.index_code
+        beginnings.book_code = bases.book_code
         and beginnings.first_node = bases.first_node

@@ -15,7 +15,7 @@ unread as (
     {% if before %}
         anti join {{ before }} as known
             on
-                arrivals.index_code = known.index_code
+                arrivals.book_code = known.book_code
                 and arrivals.security_id = known.security_id
                 and arrivals.first_node = known.first_node
                 and arrivals.basis = known.basis
@@ -25,7 +25,7 @@ unread as (
 -- with what lies between the two files, so that a line is compared with its nearest one whatever else is read
 read_nodes as (
     select distinct
-        index_code,
+        book_code,
         unnest(range(previous_node, first_node + 1)) as node_no
     from unread
 ),
@@ -33,7 +33,7 @@ read_nodes as (
 -- of few files the lines are picked out before anything is joined to all of them
 read_lines as {{ 'materialized' if before else 'not materialized' }} (
     select
-        files.index_code,
+        files.book_code,
         files.node_no,
         lines.line_no,
         lines.identity_key,
@@ -45,7 +45,7 @@ read_lines as {{ 'materialized' if before else 'not materialized' }} (
     from read_nodes
     inner join {{ ref('int_holding_file') }} as files
         on
-            read_nodes.index_code = files.index_code
+            read_nodes.book_code = files.book_code
             and read_nodes.node_no = files.node_no
             and files.session_index is not null
     inner join {{ ref('int_holding_line') }} as lines
@@ -58,7 +58,7 @@ read_lines as {{ 'materialized' if before else 'not materialized' }} (
 
 positions as (
     select
-        lines.index_code,
+        lines.book_code,
         lines.node_no,
         resolution.security_id,
         split_part(upper(trim(min_by(lines.name, lines.line_no))), ' ', 1) as first_word,
@@ -68,23 +68,23 @@ positions as (
         max(lines.price_usd) as price_usd
     from read_lines as lines
     inner join {{ ref('int_security_resolution') }} as resolution on lines.identity_key = resolution.identity_key
-    group by lines.index_code, lines.node_no, resolution.security_id
+    group by lines.book_code, lines.node_no, resolution.security_id
 ),
 
 steps as (
     select
         *,
-        rank() over (partition by index_code, node_no order by weight_pct desc) as weight_rank,
+        rank() over (partition by book_code, node_no order by weight_pct desc) as weight_rank,
         lag(node_no) over by_node as node_before,
         lag(price_usd) over by_node as price_before,
         lag(shares) over by_node as shares_before
     from positions
-    window by_node as (partition by index_code, security_id order by node_no)
+    window by_node as (partition by book_code, security_id order by node_no)
 ),
 
 children as (
     select
-        unread.index_code,
+        unread.book_code,
         unread.security_id,
         unread.first_node,
         unread.previous_node,
@@ -98,14 +98,14 @@ children as (
     from unread
     inner join steps
         on
-            unread.index_code = steps.index_code
+            unread.book_code = steps.book_code
             and unread.security_id = steps.security_id
             and unread.first_node = steps.node_no
 ),
 
 files as (
     select distinct
-        index_code,
+        book_code,
         first_node,
         previous_node
     from children
@@ -117,19 +117,19 @@ files as (
 -- where the line before in the files read is that of the file before
 moves as (
     select
-        steps.index_code,
+        steps.book_code,
         steps.node_no as first_node,
         steps.security_id,
         steps.price_usd / steps.price_before as price_ratio,
         median(steps.price_usd / nullif(steps.price_before, 0)) over (
-            partition by steps.index_code, steps.node_no
+            partition by steps.book_code, steps.node_no
         ) as median_ratio,
         steps.shares / steps.shares_before as shares_ratio,
         steps.market_value_usd
     from steps
     inner join files
         on
-            steps.index_code = files.index_code
+            steps.book_code = files.book_code
             and steps.node_no = files.first_node
             and steps.node_before = files.previous_node
 ),
@@ -137,7 +137,7 @@ moves as (
 -- The child's part of what parent and child are worth together is what the parent's price lost.
 losses as (
     select
-        index_code,
+        book_code,
         first_node,
         security_id,
         market_value_usd,
@@ -151,13 +151,13 @@ losses as (
 
 parents_by_price as (
     select distinct
-        children.index_code,
+        children.book_code,
         children.security_id,
         children.first_node
     from children
     inner join losses
         on
-            children.index_code = losses.index_code
+            children.book_code = losses.book_code
             and children.first_node = losses.first_node
     where
         children.security_id <> losses.security_id
@@ -170,13 +170,13 @@ parents_by_price as (
 -- A first word that one other member has, and had the session before: were it gone, the child would be a rename.
 parents_by_name as (
     select
-        children.index_code,
+        children.book_code,
         children.security_id,
         children.first_node
     from children
     inner join steps
         on
-            children.index_code = steps.index_code
+            children.book_code = steps.book_code
             and children.first_node = steps.node_no
             and children.previous_node = steps.node_before
             and children.first_word = steps.first_word
@@ -184,12 +184,12 @@ parents_by_name as (
         children.security_id <> steps.security_id
         and children.gap_sessions <= {{ membership_rule('parent_gap_sessions') }}
         and length(children.first_word) >= {{ membership_rule('parent_word_letters') }}
-    group by children.index_code, children.security_id, children.first_node
+    group by children.book_code, children.security_id, children.first_node
     having count(*) = 1
 )
 
 select
-    children.index_code,
+    children.book_code,
     children.security_id,
     children.first_node,
     children.known_at,
@@ -200,12 +200,12 @@ select
 from children
 left join parents_by_price
     on
-        children.index_code = parents_by_price.index_code
+        children.book_code = parents_by_price.book_code
         and children.security_id = parents_by_price.security_id
         and children.first_node = parents_by_price.first_node
 left join parents_by_name
     on
-        children.index_code = parents_by_name.index_code
+        children.book_code = parents_by_name.book_code
         and children.security_id = parents_by_name.security_id
         and children.first_node = parents_by_name.first_node
 {% if before %}
@@ -214,7 +214,7 @@ left join parents_by_name
     from {{ before }} as known
     inner join arrivals
         on
-            known.index_code = arrivals.index_code
+            known.book_code = arrivals.book_code
             and known.security_id = arrivals.security_id
             and known.first_node = arrivals.first_node
             and known.basis = arrivals.basis

@@ -4,20 +4,20 @@
 -- the fund that is not before it.
 with evidence as (
     select
-        index_code,
+        book_code,
         security_id,
         known_at
     from {{ ref('int_departure_evidence') }}
     union
     select
-        index_code,
+        book_code,
         security_id,
         claim_known_at as known_at
     from {{ ref('int_departure_evidence') }}
     where claim_known_at is not null
     union
     select
-        index_code,
+        book_code,
         security_id,
         known_at
     from {{ ref('int_arrival_evidence') }}
@@ -29,5 +29,5 @@ select distinct
 from evidence
 asof inner join {{ ref('int_newest_file_as_known') }} as moments
     on
-        evidence.index_code = moments.index_code
+        evidence.book_code = moments.book_code
         and evidence.known_at <= moments.known_moment

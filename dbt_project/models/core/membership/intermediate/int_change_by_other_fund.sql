@@ -4,54 +4,55 @@
 -- answer can change only at a moment at which the newest file of the other fund passes the date of absence.
 with absences as (
     select distinct
-        runs.index_code,
+        runs.book_code,
         runs.security_id,
         absent.as_of_date as absent_date
     from {{ ref('int_presence') }} as runs
     inner join {{ ref('int_holding_file_as_known') }} as states
         on
-            runs.index_code = states.index_code
+            runs.book_code = states.book_code
             and runs.last_node = states.node_no
     inner join {{ ref('int_holding_file') }} as absent
         on
-            states.index_code = absent.index_code
+            states.book_code = absent.book_code
             and states.absent_node = absent.node_no
 ),
 
 securities as (
     select distinct
-        index_code,
+        book_code,
         security_id
     from {{ ref('int_presence') }}
 ),
 
 elsewhere as (
     select
-        securities.index_code,
+        securities.book_code,
         absences.security_id,
         absences.absent_date
     from absences
     inner join securities
         on
             absences.security_id = securities.security_id
-            and absences.index_code <> securities.index_code
+            and absences.book_code <> securities.book_code
+            and {{ source_of('absences.book_code') }} = {{ source_of('securities.book_code') }}
 ),
 
 -- few dates stand for many securities
 passed as (
     select
-        dates.index_code,
+        dates.book_code,
         dates.absent_date,
         moments.moment_no
     from (
         select distinct
-            index_code,
+            book_code,
             absent_date
         from elsewhere
     ) as dates
     inner join {{ ref('int_newest_file_as_known') }} as moments
         on
-            dates.index_code = moments.index_code
+            dates.book_code = moments.book_code
             and dates.absent_date <= greatest(moments.newest_date, moments.earlier_newest_date)
             and dates.absent_date > least(
                 coalesce(moments.newest_date, date '0001-01-01'),
@@ -65,5 +66,5 @@ select distinct
 from elsewhere
 inner join passed
     on
-        elsewhere.index_code = passed.index_code
+        elsewhere.book_code = passed.book_code
         and elsewhere.absent_date = passed.absent_date

@@ -3,17 +3,16 @@
 -- Hashes of the files before the end and of who the security is say whether their lines were read before.
 with nodes as (
     select
-        index_code,
+        book_code,
         as_of_date,
         node_no,
-        max(node_no) over (partition by index_code) as newest_node,
+        max(node_no) over (partition by book_code) as newest_node,
         min(as_of_date) over (
-            partition by index_code
+            partition by book_code
             order by as_of_date
             range between interval 1 day following and unbounded following
         ) as next_date
     from {{ ref('int_holding_file') }}
-    where index_code is not null
 ),
 
 identities as (
@@ -25,7 +24,7 @@ identities as (
 )
 
 select
-    runs.index_code,
+    runs.book_code,
     runs.security_id,
     runs.last_node,
     runs.ticker,
@@ -36,11 +35,11 @@ select
 from {{ ref('int_presence') }} as runs
 inner join nodes
     on
-        runs.index_code = nodes.index_code
+        runs.book_code = nodes.book_code
         and runs.last_node = nodes.node_no
 left join {{ ref('int_evidence_basis') }} as files
     on
-        runs.index_code = files.index_code
+        runs.book_code = files.book_code
         and runs.last_node = files.node_no
 left join identities on runs.security_id = identities.security_id
 where nodes.node_no < nodes.newest_node

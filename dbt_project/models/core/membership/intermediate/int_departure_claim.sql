@@ -3,7 +3,7 @@
 -- Rights and escrow claims keep the ticker or the name of what was bought.
 with claims as (
     select
-        files.index_code,
+        files.book_code,
         lines.security_ticker,
         split_part(upper(trim(lines.name)), ' ', 1) as first_word,
         min(files.node_no) as first_node,
@@ -16,21 +16,19 @@ with claims as (
             and lines.fund = files.fund
             and lines.as_of_date = files.as_of_date
             and lines.snapshot_seq = files.snapshot_seq
-    where
-        lines.excluded_reason in ('contingent_value_right', 'escrow', 'cash_accrual')
-        and files.index_code is not null
-    group by files.index_code, lines.security_ticker, first_word
+    where lines.excluded_reason in ('contingent_value_right', 'escrow', 'cash_accrual')
+    group by files.book_code, lines.security_ticker, first_word
 )
 
 select
-    departures.index_code,
+    departures.book_code,
     departures.security_id,
     departures.last_node,
     min(claims.known_at) as claim_known_at
 from {{ ref('int_departure') }} as departures
 inner join claims
     on
-        departures.index_code = claims.index_code
+        departures.book_code = claims.book_code
         and departures.last_node < claims.first_node
         and (
             departures.last_date + {{ membership_rule('claim_days') }} >= claims.first_date
@@ -43,4 +41,4 @@ inner join claims
                 and split_part(upper(trim(departures.name)), ' ', 1) = claims.first_word
             )
         )
-group by departures.index_code, departures.security_id, departures.last_node
+group by departures.book_code, departures.security_id, departures.last_node

@@ -13,7 +13,7 @@ unread as (
     {% if before %}
         anti join {{ before }} as known
             on
-                departures.index_code = known.index_code
+                departures.book_code = known.book_code
                 and departures.security_id = known.security_id
                 and departures.last_node = known.last_node
                 and departures.basis = known.basis
@@ -22,7 +22,7 @@ unread as (
 
 positions as (
     select
-        unread.index_code,
+        unread.book_code,
         unread.security_id,
         unread.last_node,
         files.as_of_date,
@@ -34,7 +34,7 @@ positions as (
     from unread
     inner join {{ ref('int_holding_file') }} as files
         on
-            unread.index_code = files.index_code
+            unread.book_code = files.book_code
             and unread.last_node >= files.node_no
             and unread.last_date - {{ membership_rule('departure_window_days') }} < files.as_of_date
     inner join {{ ref('int_security_resolution') }} as resolution on unread.security_id = resolution.security_id
@@ -45,10 +45,10 @@ positions as (
             and files.as_of_date = lines.as_of_date
             and files.snapshot_seq = lines.snapshot_seq
             and resolution.identity_key = lines.identity_key
-    group by unread.index_code, unread.security_id, unread.last_node, files.as_of_date, files.node_no, files.known_at
+    group by unread.book_code, unread.security_id, unread.last_node, files.as_of_date, files.node_no, files.known_at
     qualify
         row_number() over (
-            partition by unread.index_code, unread.security_id, unread.last_node, files.as_of_date
+            partition by unread.book_code, unread.security_id, unread.last_node, files.as_of_date
             order by files.node_no desc
         ) = 1
 ),
@@ -57,18 +57,18 @@ steps as (
     select
         *,
         row_number() over (
-            partition by index_code, security_id, last_node
+            partition by book_code, security_id, last_node
             order by node_no desc
         ) as files_back,
         price_usd / lag(price_usd) over by_node as price_ratio,
         shares / lag(shares) over by_node as shares_ratio
     from positions
-    window by_node as (partition by index_code, security_id, last_node order by node_no)
+    window by_node as (partition by book_code, security_id, last_node order by node_no)
 ),
 
 measured as (
     select
-        index_code,
+        book_code,
         security_id,
         last_node,
         max(known_at) as known_at,
@@ -85,12 +85,12 @@ measured as (
             and shares_ratio < {{ membership_rule('split_shares_ratio') }}
         ) as worst_step
     from steps
-    group by index_code, security_id, last_node
+    group by book_code, security_id, last_node
 ),
 
 judged as (
     select
-        index_code,
+        book_code,
         security_id,
         last_node,
         known_at,
@@ -119,7 +119,7 @@ judged as (
         from {{ before }} as known
         inner join departures
             on
-                known.index_code = departures.index_code
+                known.book_code = departures.book_code
                 and known.security_id = departures.security_id
                 and known.last_node = departures.last_node
                 and known.basis = departures.basis
@@ -133,11 +133,11 @@ select
 from judged
 inner join departures
     on
-        judged.index_code = departures.index_code
+        judged.book_code = departures.book_code
         and judged.security_id = departures.security_id
         and judged.last_node = departures.last_node
 left join {{ ref('int_departure_claim') }} as claims
     on
-        judged.index_code = claims.index_code
+        judged.book_code = claims.book_code
         and judged.security_id = claims.security_id
         and judged.last_node = claims.last_node

@@ -1,13 +1,13 @@
 -- A usable file and the usable one before it, wherever a stay can begin or end for some reader.
 with steps as (
     select
-        index_code,
+        book_code,
         opening_node as node_no,
         before_opening_node as previous_node
     from {{ ref('int_holding_file_as_known') }}
     union
     select
-        index_code,
+        book_code,
         absent_node as node_no,
         closing_node as previous_node
     from {{ ref('int_holding_file_as_known') }}
@@ -15,20 +15,21 @@ with steps as (
 
 files as (
     select
-        steps.index_code,
+        steps.book_code,
         steps.node_no,
         steps.previous_node,
         shown.as_of_date,
         shown.session_index,
-        before.session_index as previous_session_index
+        before.session_index as previous_session_index,
+        concat_ws('+', before.vendor, nullif(shown.vendor, before.vendor)) as vendors
     from steps
     inner join {{ ref('int_holding_file') }} as shown
         on
-            steps.index_code = shown.index_code
+            steps.book_code = shown.book_code
             and steps.node_no = shown.node_no
     left join {{ ref('int_holding_file') }} as before
         on
-            steps.index_code = before.index_code
+            steps.book_code = before.book_code
             and steps.previous_node = before.node_no
 ),
 
@@ -59,11 +60,12 @@ related as (
             false
         ) as is_review_around
     from files
-    left join {{ ref('int_russell_event') }} as events on files.index_code in ('R1000', 'R2000', 'R3000', 'RMICRO')
+    left join {{ ref('int_russell_event') }} as events 
+        on {{ index_of('files.book_code') }} in ('R1000', 'R2000', 'R3000', 'RMICRO')
 )
 
 select
-    index_code,
+    book_code,
     node_no,
     previous_node,
     as_of_date,
@@ -75,6 +77,7 @@ select
     max(event_index) filter (may_show_addition) as reconstitution_of_addition,
     max(event_index) filter (may_show_deletion) as reconstitution_of_deletion,
     count_if(is_review_around) as reviews_around,
-    max(event_index) filter (is_review_around) as review_around
+    max(event_index) filter (is_review_around) as review_around,
+    vendors
 from related
-group by index_code, node_no, previous_node, as_of_date, session_index, previous_session_index
+group by book_code, node_no, previous_node, as_of_date, session_index, previous_session_index, vendors

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 select
-    index_code,
+    book_code,
     security_id,
     moment_no,
     valid_from,
@@ -21,7 +21,7 @@ select
         when
             greatest(opening_gap, closing_gap) <= {{ membership_rule('high_confidence_gap_sessions') }}
             -- a fund that holds a sample may have begun or ceased to hold a member
-            and index_code not in ({{ quoted(var('sampled_indices')) }})
+            and {{ index_of('book_code') }} not in ({{ quoted(var('sampled_indices')) }})
             then 'HIGH'
         else 'MEDIUM'
     end as confidence,
@@ -35,5 +35,7 @@ select
         when ends_by_event then 'reconstitution'
         when first_absent is not null and is_gone then 'ceased'
         when first_absent is not null then 'observed'
-    end as exit_basis
+    end as exit_basis,
+    entry_source,
+    exit_source
 from {{ ref('int_stay_dates') }}

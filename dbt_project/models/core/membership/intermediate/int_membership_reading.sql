@@ -19,13 +19,13 @@ with changes as (
 
 securities as (
     select distinct
-        index_code,
+        book_code,
         security_id
     from {{ ref('int_presence') }}
 )
 
 select
-    securities.index_code,
+    securities.book_code,
     changes.security_id,
     changes.moment_no,
     moments.known_moment,
@@ -36,9 +36,9 @@ from changes
 inner join securities on changes.security_id = securities.security_id
 inner join {{ ref('int_newest_file_as_known') }} as moments
     on
-        securities.index_code = moments.index_code
+        securities.book_code = moments.book_code
         and changes.moment_no = moments.moment_no
 window by_moment as (
-    partition by securities.index_code, changes.security_id
+    partition by securities.book_code, changes.security_id
     order by changes.moment_no
 )

@@ -2,7 +2,7 @@
 -- those that touch or overlap joined. Membership is computed from these few rows, for any moment of knowledge.
 with runs as (
     select
-        identities.index_code,
+        identities.book_code,
         resolution.security_id,
         runs.first_node,
         runs.last_node,
@@ -11,24 +11,23 @@ with runs as (
         -- two lines of one security in one file: the order makes the description unique
         struct_pack(first_node := runs.first_node, identity_key := runs.identity_key) as place,
         max(runs.last_node) over (
-            partition by identities.index_code, resolution.security_id
+            partition by identities.book_code, resolution.security_id
             order by runs.first_node, runs.identity_key
             rows between unbounded preceding and 1 preceding
         ) as last_before
     from {{ ref('int_identity_run') }} as runs
     inner join {{ ref('int_security_identity') }} as identities
         on
-            runs.fund = identities.fund
+            runs.book_code = identities.book_code
             and runs.identity_key = identities.identity_key
     inner join {{ ref('int_security_resolution') }} as resolution on runs.identity_key = resolution.identity_key
-    where identities.index_code is not null
 ),
 
 islands as (
     select
         *,
         count_if(coalesce(first_node > last_before + 1, true)) over (
-            partition by index_code, security_id
+            partition by book_code, security_id
             order by place
             rows between unbounded preceding and current row
         ) as island
@@ -36,11 +35,11 @@ islands as (
 )
 
 select
-    index_code,
+    book_code,
     security_id,
     min(first_node) as first_node,
     max(last_node) as last_node,
     min_by(ticker, place) as ticker,
     min_by(name, place) as name
 from islands
-group by index_code, security_id, island
+group by book_code, security_id, island

@@ -4,7 +4,7 @@
 -- begins with the first usable file in it and ends with the last.
 with begun as (
     select
-        readings.index_code,
+        readings.book_code,
         readings.security_id,
         readings.moment_no,
         readings.known_moment,
@@ -17,7 +17,7 @@ with begun as (
     from {{ ref('int_membership_reading') }} as readings
     inner join {{ ref('int_presence') }} as runs
         on
-            readings.index_code = runs.index_code
+            readings.book_code = runs.book_code
             and readings.security_id = runs.security_id
             and readings.newest_node >= runs.first_node
 ),
@@ -30,7 +30,7 @@ opened as (
     from begun
     asof inner join {{ ref('int_holding_file_as_known') }} as states
         on
-            begun.index_code = states.index_code
+            begun.book_code = states.book_code
             and begun.first_node = states.node_no
             and begun.moment_no >= states.moment_no
 ),
@@ -44,13 +44,13 @@ closed as (
     from opened
     asof left join {{ ref('int_holding_file_as_known') }} as states
         on
-            opened.index_code = states.index_code
+            opened.book_code = states.book_code
             and opened.last_node = states.node_no
             and opened.moment_no >= states.moment_no
 )
 
 select
-    index_code,
+    book_code,
     security_id,
     moment_no,
     known_moment,

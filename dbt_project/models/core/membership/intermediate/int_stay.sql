@@ -10,11 +10,11 @@ with runs as (
     from {{ ref('int_presence_as_known') }} as runs
     inner join {{ ref('int_holding_file') }} as first_shown
         on
-            runs.index_code = first_shown.index_code
+            runs.book_code = first_shown.book_code
             and runs.opening_node = first_shown.node_no
     inner join {{ ref('int_holding_file') }} as last_shown
         on
-            runs.index_code = last_shown.index_code
+            runs.book_code = last_shown.book_code
             and runs.closing_node = last_shown.node_no
 ),
 
@@ -28,7 +28,7 @@ followed as (
         ) as starts_again
     from runs
     window by_run as (
-        partition by index_code, moment_no, security_id
+        partition by book_code, moment_no, security_id
         order by opening_node
     )
 ),
@@ -37,7 +37,7 @@ grouped as (
     select
         *,
         count_if(starts_again) over (
-            partition by index_code, moment_no, security_id
+            partition by book_code, moment_no, security_id
             order by opening_node
             rows between unbounded preceding and current row
         ) as stay_no
@@ -45,7 +45,7 @@ grouped as (
 )
 
 select
-    index_code,
+    book_code,
     security_id,
     moment_no,
     min(opening_node) as opening_node,
@@ -64,4 +64,4 @@ select
     min_by(ticker, opening_node) as ticker,
     min_by(name, opening_node) as name
 from grouped
-group by index_code, security_id, moment_no, stay_no
+group by book_code, security_id, moment_no, stay_no

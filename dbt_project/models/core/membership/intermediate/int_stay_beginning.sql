@@ -2,12 +2,13 @@
 
 with observed as (
     select
-        stays.index_code,
+        stays.book_code,
         stays.security_id,
         stays.moment_no,
         stays.opening_node,
         files.previous_session_index,
         files.gap_sessions,
+        files.vendors,
         case when files.reconstitutions_between = 1 then files.reconstitution_between end as event_in_gap,
         case when files.reconstitutions_between = 0 then files.reconstitution_of_addition end as event_before,
         case
@@ -17,7 +18,7 @@ with observed as (
         arrivals.has_parent_by_name,
         -- too large for the fund to have missed it at the reconstitution
         coalesce(
-            stays.index_code in ('R1000', 'R3000')
+            {{ index_of('stays.book_code') }} in ('R1000', 'R3000')
             and stays.first_seen >= date '{{ membership_rule("fast_entry_from") }}'
             and files.reconstitutions_between = 0
             and files.reviews_around = 0
@@ -32,12 +33,12 @@ with observed as (
     from {{ ref('int_stay') }} as stays
     inner join {{ ref('int_events_between_files') }} as files
         on
-            stays.index_code = files.index_code
+            stays.book_code = files.book_code
             and stays.opening_node = files.node_no
             and stays.before_opening_node is not distinct from files.previous_node
     left join {{ ref('int_arrival_evidence') }} as arrivals
         on
-            stays.index_code = arrivals.index_code
+            stays.book_code = arrivals.book_code
             and stays.security_id = arrivals.security_id
             and stays.first_node = arrivals.first_node
             and stays.known_moment >= arrivals.known_at
@@ -46,12 +47,13 @@ with observed as (
 -- A file with a reconstitution since the one before shows its additions; between two of them only spin-offs, recent
 -- listings and very large ones are added.
 select
-    index_code,
+    book_code,
     security_id,
     moment_no,
     opening_node,
     previous_session_index as previous_index,
     gap_sessions as opening_gap,
+    vendors as entry_source,
     case
         when event_in_gap is not null then 'reconstitution'
         when has_parent_by_price then 'spin_off'

@@ -2,7 +2,7 @@
 
 with explained as (
     select
-        stays.index_code,
+        stays.book_code,
         stays.security_id,
         stays.moment_no,
         stays.ticker,
@@ -17,9 +17,11 @@ with explained as (
         beginnings.beginning,
         beginnings.opening_event,
         beginnings.opening_gap,
+        beginnings.entry_source,
         endings.absent_date as first_absent,
         endings.closing_event,
         endings.closing_gap,
+        endings.exit_source,
         coalesce(endings.is_confirmed, false) as is_confirmed,
         coalesce(endings.is_gone, false) as is_gone,
         -- absent shortly before and after: received in a takeover, or a fault, but no membership
@@ -30,13 +32,13 @@ with explained as (
     from {{ ref('int_stay') }} as stays
     inner join {{ ref('int_stay_beginning') }} as beginnings
         on
-            stays.index_code = beginnings.index_code
+            stays.book_code = beginnings.book_code
             and stays.security_id = beginnings.security_id
             and stays.moment_no = beginnings.moment_no
             and stays.opening_node = beginnings.opening_node
     left join {{ ref('int_stay_ending') }} as endings
         on
-            stays.index_code = endings.index_code
+            stays.book_code = endings.book_code
             and stays.security_id = endings.security_id
             and stays.moment_no = endings.moment_no
             and stays.opening_node = endings.opening_node
@@ -54,7 +56,7 @@ neighbouring as (
     left join {{ ref('int_russell_event') }} as opening on explained.opening_event = opening.session_index
     left join {{ ref('int_russell_event') }} as closing on explained.closing_event = closing.session_index
     window by_stay as (
-        partition by explained.index_code, explained.moment_no, explained.security_id
+        partition by explained.book_code, explained.moment_no, explained.security_id
         order by explained.first_index
     )
 ),
@@ -102,7 +104,7 @@ closed as (
 )
 
 select
-    index_code,
+    book_code,
     security_id,
     moment_no,
     valid_from,
@@ -114,6 +116,8 @@ select
     first_absent,
     opening_gap,
     closing_gap,
+    entry_source,
+    exit_source,
     beginning,
     begins_by_event,
     ends_by_event,

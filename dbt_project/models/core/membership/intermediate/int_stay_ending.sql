@@ -3,17 +3,17 @@
 -- Moments are the same for all funds, so a stay can look at the other funds as they were known then.
 with sightings as (
     select
-        index_code,
+        book_code,
         security_id,
         moment_no,
         max(last_seen) as last_seen
     from {{ ref('int_stay') }}
-    group by index_code, security_id, moment_no
+    group by book_code, security_id, moment_no
 ),
 
 absences as (
     select
-        stays.index_code,
+        stays.book_code,
         stays.security_id,
         stays.moment_no,
         stays.opening_node,
@@ -24,35 +24,37 @@ absences as (
         files.as_of_date as absent_date,
         files.session_index as absent_index,
         files.gap_sessions,
+        files.vendors,
         files.reconstitutions_between,
         files.reconstitution_between,
         files.reconstitution_of_deletion
     from {{ ref('int_stay') }} as stays
     inner join {{ ref('int_events_between_files') }} as files
         on
-            stays.index_code = files.index_code
+            stays.book_code = files.book_code
             and stays.absent_node = files.node_no
             and stays.closing_node = files.previous_node
 ),
 
 elsewhere as (
     select
-        absences.index_code,
+        absences.book_code,
         absences.security_id,
         absences.moment_no,
         absences.opening_node,
         bool_or(
-            (absences.index_code = 'R2000' and sightings.index_code = 'R1000')
-            or (absences.index_code = 'R1000' and sightings.index_code = 'R2000')
+            ({{ index_of('absences.book_code') }} = 'R2000' and {{ index_of('sightings.book_code') }} = 'R1000')
+            or ({{ index_of('absences.book_code') }} = 'R1000' and {{ index_of('sightings.book_code') }} = 'R2000')
         ) as is_in_other_tier
     from absences
     inner join sightings
         on
             absences.security_id = sightings.security_id
             and absences.moment_no = sightings.moment_no
-            and absences.index_code <> sightings.index_code
+            and absences.book_code <> sightings.book_code
+            and {{ source_of('absences.book_code') }} = {{ source_of('sightings.book_code') }}
             and absences.absent_date <= sightings.last_seen
-    group by absences.index_code, absences.security_id, absences.moment_no, absences.opening_node
+    group by absences.book_code, absences.security_id, absences.moment_no, absences.opening_node
 ),
 
 -- Why it ended, by what was known at the moment.
@@ -74,26 +76,27 @@ explained as (
     from absences
     left join elsewhere
         on
-            absences.index_code = elsewhere.index_code
+            absences.book_code = elsewhere.book_code
             and absences.security_id = elsewhere.security_id
             and absences.moment_no = elsewhere.moment_no
             and absences.opening_node = elsewhere.opening_node
     left join {{ ref('int_departure_evidence') }} as departures
         on
-            absences.index_code = departures.index_code
+            absences.book_code = departures.book_code
             and absences.security_id = departures.security_id
             and absences.last_node = departures.last_node
             and absences.known_moment >= departures.known_at
 )
 
 select
-    index_code,
+    book_code,
     security_id,
     moment_no,
     opening_node,
     absent_date,
     absent_index,
     gap_sessions as closing_gap,
+    vendors as exit_source,
     case
         -- two reconstitutions since the file before: nobody can tell which
         when reconstitutions_between = 1 and not is_gone then reconstitution_between

@@ -1,44 +1,29 @@
--- Reports that are in force, beside the sponsor's file nearest to the session they show.
-with reports as (
-    select
-        filings.fund,
-        filings.report_date,
-        filings.accession,
-        filings.book_date,
-        filings.available_at
-    from {{ ref('fct_fund_filing') }} as filings
-    where
-        filings.superseded_at is null
-        and filings.equity_lines is not null
-),
-
-files as (
-    select
-        fund,
-        as_of_date
-    from {{ ref('int_holding_file') }}
-    where revision_rank = 1
-),
-
-pairs as (
+-- Reports in force, beside the sponsor's file nearest to the session they show.
+with pairs as (
     select
         reports.fund,
-        reports.report_date,
-        reports.accession,
-        reports.book_date,
-        reports.available_at,
+        reports.as_of_date as book_date,
+        reports.snapshot_seq as report_seq,
+        files.vendor as file_vendor,
         files.as_of_date as file_date,
-        abs(date_diff('day', reports.book_date, files.as_of_date)) as days_apart
-    from reports
-    inner join files
+        files.snapshot_seq as file_seq,
+        abs(date_diff('day', reports.as_of_date, files.as_of_date)) as days_apart
+    from {{ ref('int_holding_file') }} as reports
+    inner join {{ ref('int_holding_file') }} as files
         on
             reports.fund = files.fund
-            and files.as_of_date >= reports.book_date - interval '{{ var("source_agreement_reach_days") }} days'
-            and files.as_of_date <= reports.book_date + interval '{{ var("source_agreement_reach_days") }} days'
+            and files.as_of_date >= reports.as_of_date - interval '{{ var("source_agreement_reach_days") }} days'
+            and files.as_of_date <= reports.as_of_date + interval '{{ var("source_agreement_reach_days") }} days'
+    where
+        {{ source_of('reports.book_code') }} = 'sec'
+        and reports.revision_rank = 1
+        and {{ source_of('files.book_code') }} = 'all'
+        and files.vendor <> 'sec'
+        and files.revision_rank = 1
     qualify
         row_number() over (
-            partition by reports.fund, reports.report_date, reports.accession
-            order by abs(date_diff('day', reports.book_date, files.as_of_date)), files.as_of_date
+            partition by reports.fund, reports.as_of_date
+            order by abs(date_diff('day', reports.as_of_date, files.as_of_date)), files.as_of_date
         ) = 1
 ),
 
@@ -46,31 +31,32 @@ pairs as (
 filed as (
     select
         pairs.fund,
-        pairs.accession,
+        pairs.book_date,
         lines.line_no,
+        lines.identity_key,
         lines.isin,
         lines.cusip,
-        regexp_replace(upper(coalesce(lines.title, lines.name)), '[^A-Z0-9]', '', 'g') as name_key,
-        lines.balance as shares,
+        regexp_replace(upper(lines.name), '[^A-Z0-9]', '', 'g') as name_key,
+        lines.shares,
         lines.weight_pct
     from pairs
-    inner join {{ ref('stg_fund_filing_line') }} as lines
+    inner join {{ ref('int_holding_line') }} as lines
         on
             pairs.fund = lines.fund
-            and pairs.report_date = lines.report_date
-            and pairs.accession = lines.accession
+            and pairs.book_date = lines.as_of_date
+            and pairs.report_seq = lines.snapshot_seq
     where
-        lines.revision_rank = 1
-        and lines.asset_category = 'EC'
-        and lines.value_usd > 0
+        lines.vendor = 'sec'
+        and lines.asset_class = 'Equity'
+        and lines.market_value_usd > 0
 ),
 
 shown as (
     select
         pairs.fund,
-        pairs.accession,
+        pairs.book_date,
         lines.line_no,
-        lines.security_id,
+        lines.identity_key,
         lines.isin,
         lines.cusip,
         regexp_replace(upper(lines.name), '[^A-Z0-9]', '', 'g') as name_key,
@@ -78,17 +64,19 @@ shown as (
         lines.weight_pct,
         lines.is_constituent
     from pairs
-    inner join {{ ref('fct_holding') }} as lines
+    inner join {{ ref('int_holding_line') }} as lines
         on
-            pairs.fund = lines.fund
+            pairs.file_vendor = lines.vendor
+            and pairs.fund = lines.fund
             and pairs.file_date = lines.as_of_date
+            and pairs.file_seq = lines.snapshot_seq
 ),
 
 named_lines as (
     select
         'report' as side,
         fund,
-        accession,
+        book_date,
         line_no,
         isin,
         cusip,
@@ -99,7 +87,7 @@ named_lines as (
     select
         'file' as side,
         fund,
-        accession,
+        book_date,
         line_no,
         isin,
         cusip,
@@ -114,7 +102,7 @@ names as (
     select
         side,
         fund,
-        accession,
+        book_date,
         line_no,
         left(name_key, 1) as initial,
         {{ loop.index }} as priority,
@@ -122,7 +110,7 @@ names as (
         cast({{ key }} as varchar) as key_text
     from named_lines
     where {{ key }} is not null and cast({{ key }} as varchar) <> ''
-    qualify count(*) over (partition by side, fund, accession, {{ key }}) = 1
+    qualify count(*) over (partition by side, fund, book_date, {{ key }}) = 1
     {%- if not loop.last %}
     union all
     {% endif -%}
@@ -132,7 +120,7 @@ names as (
 candidates as (
     select
         reported.fund,
-        reported.accession,
+        reported.book_date,
         reported.line_no,
         held.line_no as file_line_no,
         reported.way,
@@ -141,7 +129,7 @@ candidates as (
     inner join names as held
         on
             reported.fund = held.fund
-            and reported.accession = held.accession
+            and reported.book_date = held.book_date
             and reported.way = held.way
             and reported.key_text = held.key_text
     where
@@ -154,25 +142,26 @@ candidates as (
 matches as (
     select
         fund,
-        accession,
+        book_date,
         line_no,
         file_line_no,
         way
     from candidates
     qualify
-        row_number() over (partition by fund, accession, line_no order by priority, file_line_no) = 1
-        and row_number() over (partition by fund, accession, file_line_no order by priority, line_no) = 1
+        row_number() over (partition by fund, book_date, line_no order by priority, file_line_no) = 1
+        and row_number() over (partition by fund, book_date, file_line_no order by priority, line_no) = 1
 ),
 
 -- All lines of both sides: those of the report, and those of the file that no line of the report is.
 sides as (
     select
         coalesce(filed.fund, shown.fund) as fund,
-        coalesce(filed.accession, shown.accession) as accession,
+        coalesce(filed.book_date, shown.book_date) as book_date,
         filed.line_no,
         shown.line_no as file_line_no,
         matches.way as matched_by,
-        shown.security_id,
+        filed.identity_key,
+        shown.identity_key as file_identity_key,
         shown.is_constituent,
         filed.weight_pct as filed_weight_pct,
         shown.weight_pct as file_weight_pct
@@ -180,27 +169,25 @@ sides as (
     left join matches
         on
             filed.fund = matches.fund
-            and filed.accession = matches.accession
+            and filed.book_date = matches.book_date
             and filed.line_no = matches.line_no
     full join shown
         on
             matches.fund = shown.fund
-            and matches.accession = shown.accession
+            and matches.book_date = shown.book_date
             and matches.file_line_no = shown.line_no
 )
 
 select
     pairs.fund,
-    pairs.report_date,
-    pairs.accession,
     pairs.book_date,
     pairs.file_date,
     cast(pairs.days_apart as integer) as days_apart,
-    pairs.available_at,
     sides.line_no,
     sides.file_line_no,
     sides.matched_by,
-    sides.security_id,
+    sides.identity_key,
+    sides.file_identity_key,
     sides.is_constituent,
     sides.filed_weight_pct,
     sides.file_weight_pct
@@ -208,4 +195,4 @@ from sides
 inner join pairs
     on
         sides.fund = pairs.fund
-        and sides.accession = pairs.accession
+        and sides.book_date = pairs.book_date
