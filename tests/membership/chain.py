@@ -27,6 +27,7 @@ CHAIN = (
     "int_stay_beginning",
     "int_stay_dates",
     "int_membership_as_known",
+    "int_membership_revision",
     "fct_index_membership_revision",
 )
 
@@ -39,6 +40,8 @@ def sql(path: Path) -> str:
         ref=lambda name: name,
         membership_rule=RULES.__getitem__,
         var=VARS.__getitem__,
+        index_of=lambda book: f"split_part({book}, '/', 1)",
+        source_of=lambda book: f"coalesce(nullif(split_part({book}, '/', 2), ''), 'all')",
         quoted=lambda texts: ", ".join(f"'{text}'" for text in texts),
     )
 

@@ -4,17 +4,16 @@
 -- or not. The verdict looks at neighbours in as-of order, so it does not depend on the order files arrived in.
 with moments as (
     select
-        funds.fund,
+        funds.book_code,
         moments.known_moment
-    from (select distinct fund from {{ ref('int_holding_file') }}) as funds
+    from (select distinct book_code from {{ ref('int_holding_file') }}) as funds
     cross join (select distinct known_moment from {{ ref('int_holding_file') }}) as moments
 ),
 
 nodes as (
     select
         moments.known_moment,
-        snapshots.fund,
-        snapshots.index_code,
+        snapshots.book_code,
         snapshots.node_no,
         snapshots.as_of_date,
         snapshots.snapshot_seq,
@@ -27,20 +26,20 @@ nodes as (
         snapshots.lines_sha256,
         snapshots.known_at <= moments.known_moment
         and row_number() over (
-            partition by moments.fund, moments.known_moment, snapshots.as_of_date
+            partition by moments.book_code, moments.known_moment, snapshots.as_of_date
             order by
                 snapshots.known_at <= moments.known_moment desc,
                 snapshots.known_at desc,
                 snapshots.snapshot_seq desc
         ) = 1 as is_current
     from moments
-    inner join {{ ref('int_holding_file') }} as snapshots on moments.fund = snapshots.fund
+    inner join {{ ref('int_holding_file') }} as snapshots on moments.book_code = snapshots.book_code
 ),
 
 neighbours as (
     select
         known_moment,
-        fund,
+        book_code,
         node_no,
         as_of_date,
         session_index,
@@ -53,7 +52,7 @@ neighbours as (
         case
             when as_of_date - lag(as_of_date) over by_as_of <= 100
                 then median(lines) over (
-                    partition by fund, known_moment
+                    partition by book_code, known_moment
                     order by as_of_date
                     rows between 3 preceding and 1 preceding
                 )
@@ -61,20 +60,20 @@ neighbours as (
         case
             when lead(as_of_date) over by_as_of - as_of_date <= 100
                 then median(lines) over (
-                    partition by fund, known_moment
+                    partition by book_code, known_moment
                     order by as_of_date
                     rows between 1 following and 3 following
                 )
         end as lines_after
     from nodes
     where is_current
-    window by_as_of as (partition by fund, known_moment order by as_of_date)
+    window by_as_of as (partition by book_code, known_moment order by as_of_date)
 ),
 
 verdicts as (
     select
         known_moment,
-        fund,
+        book_code,
         node_no,
         lines_before,
         lines_after,
@@ -108,7 +107,7 @@ usable as (
             when nodes.is_current and verdicts.unusable_reason is null
                 then
                     count_if(nodes.is_current and verdicts.unusable_reason is null) over (
-                        partition by nodes.fund, nodes.known_moment
+                        partition by nodes.book_code, nodes.known_moment
                         order by nodes.node_no
                         rows between unbounded preceding and current row
                     )
@@ -116,16 +115,15 @@ usable as (
     from nodes
     left join verdicts
         on
-            nodes.fund = verdicts.fund
+            nodes.book_code = verdicts.book_code
             and nodes.known_moment = verdicts.known_moment
             and nodes.node_no = verdicts.node_no
 )
 
 select
-    fund,
-    index_code,
+    book_code,
     known_moment,
-    cast(dense_rank() over (partition by fund order by known_moment) as integer) as moment_no,
+    cast(dense_rank() over (partition by book_code order by known_moment) as integer) as moment_no,
     node_no,
     as_of_date,
     snapshot_seq,
@@ -144,12 +142,12 @@ select
     -- the usable snapshots around a node, the node itself included: where a run of nodes begins and ends for a reader
     -- of this moment
     cast(min(usable_no) over (
-        partition by fund, known_moment
+        partition by book_code, known_moment
         order by node_no
         rows between current row and unbounded following
     ) as integer) as next_usable_no,
     cast(max(usable_no) over (
-        partition by fund, known_moment
+        partition by book_code, known_moment
         order by node_no
         rows between unbounded preceding and current row
     ) as integer) as previous_usable_no

@@ -48,7 +48,7 @@ def worlds(draw) -> World:
     arrival = draw(st.sampled_from(["any", "in order", "newest first", "mostly at once"]))
     spare = draw(st.floats(0.2, 1.0))
     files = []
-    for fund, index_code in FUNDS.items():
+    for fund, book_code in FUNDS.items():
         days = sorted(chance.sample(range(1, SESSIONS), k=max(1, int(spare * chance.randint(2, SESSIONS - 1)))))
         node = 0
         for place, day in enumerate(days):
@@ -66,7 +66,7 @@ def worlds(draw) -> World:
                     {
                         "vendor": "blackrock",
                         "fund": fund,
-                        "index_code": index_code,
+                        "book_code": book_code,
                         "as_of_date": FIRST + dt.timedelta(days=day * (7 if place > 30 else 1)),
                         "snapshot_seq": 100 * moment + node,
                         "known_at": START + dt.timedelta(days=moment, minutes=node),
@@ -79,13 +79,13 @@ def worlds(draw) -> World:
                     }
                 )
     _number(files)
-    shown: dict[tuple[str, int], set[str]] = {(f["index_code"], f["node_no"]): set() for f in files}
+    shown: dict[tuple[str, int], set[str]] = {(f["book_code"], f["node_no"]): set() for f in files}
     for number in range(SECURITIES):
-        for index_code in FUNDS.values():
+        for book_code in FUNDS.values():
             if chance.random() < 0.25:
                 continue
             held, lively = chance.random() < 0.5, chance.choice([0.03, 0.1, 0.4])
-            for key in sorted(key for key in shown if key[0] == index_code):
+            for key in sorted(key for key in shown if key[0] == book_code):
                 held ^= chance.random() < lively
                 if held:
                     shown[key].add(f"S{number}")
@@ -100,7 +100,7 @@ def worlds(draw) -> World:
     runs = _runs(shown)
     departures = [
         {
-            **{name: run[name] for name in ("index_code", "security_id", "last_node")},
+            **{name: run[name] for name in ("book_code", "security_id", "last_node")},
             "known_at": START + dt.timedelta(days=chance.randrange(moments + 1), minutes=chance.randrange(90)),
             "is_sold": chance.choice([None, True, False]),
             "is_priced": chance.random() < 0.5,
@@ -113,7 +113,7 @@ def worlds(draw) -> World:
     ]
     arrivals = [
         {
-            **{name: run[name] for name in ("index_code", "security_id", "first_node")},
+            **{name: run[name] for name in ("book_code", "security_id", "first_node")},
             "known_at": START + dt.timedelta(days=chance.randrange(moments + 1), minutes=chance.randrange(90)),
             "has_parent_by_price": chance.random() < 0.2,
             "has_parent_by_name": chance.random() < 0.2,
@@ -133,20 +133,20 @@ def _number(files: list[dict]) -> None:
         by_day[day] = max(by_day.get(day, file["known_at"]), file["known_at"])
     moments = sorted(by_day.values())
     nodes: dict[str, int] = {}
-    for file in sorted(files, key=lambda f: (f["fund"], f["as_of_date"], f["snapshot_seq"])):
-        nodes[file["fund"]] = file["node_no"] = nodes.get(file["fund"], 0) + 1
+    for file in sorted(files, key=lambda f: (f["book_code"], f["as_of_date"], f["snapshot_seq"])):
+        nodes[file["book_code"]] = file["node_no"] = nodes.get(file["book_code"], 0) + 1
         file["known_moment"] = by_day[file["known_at"].date()]
         file["moment_no"] = moments.index(file["known_moment"]) + 1
 
 
 def _runs(shown: dict[tuple[str, int], set[str]]) -> list[dict]:
     runs, open_runs = [], {}
-    for (index_code, node), names in sorted(shown.items()):
+    for (book_code, node), names in sorted(shown.items()):
         for name in names:
-            run = open_runs.get((index_code, name))
+            run = open_runs.get((book_code, name))
             if run is None or run["last_node"] != node - 1:
-                run = {"index_code": index_code, "security_id": name, "first_node": node, "ticker": name, "name": None}
-                open_runs[index_code, name] = run
+                run = {"book_code": book_code, "security_id": name, "first_node": node, "ticker": name, "name": None}
+                open_runs[book_code, name] = run
                 runs.append(run)
             run["last_node"] = node
     return runs
@@ -167,7 +167,7 @@ MOMENT, DATE, TEXT, NUMBER, REAL, YES = (
 FILES = {
     "vendor": TEXT,
     "fund": TEXT,
-    "index_code": TEXT,
+    "book_code": TEXT,
     "as_of_date": DATE,
     "snapshot_seq": NUMBER,
     "known_at": MOMENT,
@@ -182,7 +182,7 @@ FILES = {
     "node_no": NUMBER,
 }
 RUNS = {
-    "index_code": TEXT,
+    "book_code": TEXT,
     "security_id": TEXT,
     "first_node": NUMBER,
     "last_node": NUMBER,
@@ -191,7 +191,7 @@ RUNS = {
 }
 EVENTS = {"event_type": TEXT, "event_date": DATE, "first_session": DATE}
 DEPARTURES = {
-    "index_code": TEXT,
+    "book_code": TEXT,
     "security_id": TEXT,
     "last_node": NUMBER,
     "known_at": MOMENT,
@@ -202,7 +202,7 @@ DEPARTURES = {
     "claim_known_at": MOMENT,
 }
 ARRIVALS = {
-    "index_code": TEXT,
+    "book_code": TEXT,
     "security_id": TEXT,
     "first_node": NUMBER,
     "known_at": MOMENT,
@@ -237,20 +237,19 @@ def load(con: duckdb.DuckDBPyConnection, world: World) -> None:
 
 def lattice_tables(con: duckdb.DuckDBPyConnection, world: World) -> None:
     states, moments = lattice(nodes_of(world.files))
-    indices = {file["fund"]: file["index_code"] for file in world.files}
     known = {file["moment_no"]: file["known_moment"] for file in world.files}
     con.register(
         "rows",
         pa.Table.from_pylist(
             [
-                {"fund": fund, "index_code": indices[fund], "node_no": node, "moment_no": moment}
+                {"book_code": book, "node_no": node, "moment_no": moment}
                 | {"is_usable": state.is_usable}
                 | vars(state)
-                for fund, node, moment, state in states
+                for book, node, moment, state in states
             ],
             schema=pa.schema(
                 [
-                    *[("fund", TEXT), ("index_code", TEXT), ("node_no", NUMBER), ("moment_no", NUMBER)],
+                    *[("book_code", TEXT), ("node_no", NUMBER), ("moment_no", NUMBER)],
                     *[("is_current", YES), ("is_usable", YES), ("unusable_reason", TEXT)],
                     *[("lines_before", REAL), ("lines_after", REAL), ("opening_node", NUMBER)],
                     *[("before_opening_node", NUMBER), ("closing_node", NUMBER), ("absent_node", NUMBER)],
@@ -263,10 +262,10 @@ def lattice_tables(con: duckdb.DuckDBPyConnection, world: World) -> None:
     con.register(
         "rows",
         pa.Table.from_pylist(
-            [{"index_code": indices[m.fund], "known_moment": known[m.moment_no]} | vars(m) for m in moments],
+            [{"book_code": m.book, "known_moment": known[m.moment_no]} | vars(m) for m in moments],
             schema=pa.schema(
                 [
-                    *[("fund", TEXT), ("index_code", TEXT), ("moment_no", NUMBER), ("known_moment", MOMENT)],
+                    *[("book_code", TEXT), ("moment_no", NUMBER), ("known_moment", MOMENT)],
                     *[("newest_node", NUMBER), ("newest_date", DATE)],
                     *[("earlier_newest_node", NUMBER), ("earlier_newest_date", DATE)],
                 ]
@@ -312,7 +311,7 @@ def simple_file(fund: str, day: int, moment: int, weight: float = 100.0) -> dict
     return {
         "vendor": "blackrock",
         "fund": fund,
-        "index_code": FUNDS[fund],
+        "book_code": FUNDS[fund],
         "as_of_date": FIRST + dt.timedelta(days=day),
         "snapshot_seq": moment + 1,
         "known_at": START + dt.timedelta(days=moment),
@@ -327,7 +326,7 @@ def simple_file(fund: str, day: int, moment: int, weight: float = 100.0) -> dict
 
 def simple_world(files: list[dict], absent: set[tuple[str, int]]) -> World:
     _number(files)
-    shown = {(f["index_code"], f["node_no"]): set() if (f["fund"], f["node_no"]) in absent else {"S"} for f in files}
+    shown = {(f["book_code"], f["node_no"]): set() if (f["fund"], f["node_no"]) in absent else {"S"} for f in files}
     return World(files, shown, [], [], [])
 
 
@@ -361,7 +360,7 @@ def test_states_of_files_equal_their_definition(con, world):
         """
         create or replace table found as
         select
-            m.fund, m.moment_no, n.node_no,
+            m.book_code, m.moment_no, n.node_no,
             coalesce(s.is_current, false) as is_current,
             coalesce(s.is_usable, false) as is_usable,
             s.unusable_reason, s.lines_before, s.lines_after,
@@ -373,9 +372,9 @@ def test_states_of_files_equal_their_definition(con, world):
             end as closing_node,
             case when n.node_no < m.newest_node then s.absent_node end as absent_node
         from int_newest_file_as_known as m
-        inner join int_holding_file as n on m.fund = n.fund
+        inner join int_holding_file as n on m.book_code = n.book_code
         asof left join int_holding_file_as_known as s
-            on n.fund = s.fund and n.node_no = s.node_no and m.moment_no >= s.moment_no
+            on n.book_code = s.book_code and n.node_no = s.node_no and m.moment_no >= s.moment_no
         """
     )
     con.execute(
@@ -383,16 +382,16 @@ def test_states_of_files_equal_their_definition(con, world):
         create or replace table expected as
         with usable as (select * from known_by_definition where is_usable)
         select
-            k.fund, k.moment_no, k.node_no, k.is_current, k.is_usable,
+            k.book_code, k.moment_no, k.node_no, k.is_current, k.is_usable,
             case when k.is_current then k.unusable_reason end as unusable_reason, k.lines_before, k.lines_after,
             opening.node_no as opening_node, closing.node_no as closing_node, absent.node_no as absent_node
         from known_by_definition as k
         left join usable as opening
-            on k.fund = opening.fund and k.moment_no = opening.moment_no and k.next_usable_no = opening.usable_no
+            on k.book_code = opening.book_code and k.moment_no = opening.moment_no and k.next_usable_no = opening.usable_no
         left join usable as closing
-            on k.fund = closing.fund and k.moment_no = closing.moment_no and k.previous_usable_no = closing.usable_no
+            on k.book_code = closing.book_code and k.moment_no = closing.moment_no and k.previous_usable_no = closing.usable_no
         left join usable as absent
-            on k.fund = absent.fund and k.moment_no = absent.moment_no and k.previous_usable_no + 1 = absent.usable_no
+            on k.book_code = absent.book_code and k.moment_no = absent.moment_no and k.previous_usable_no + 1 = absent.usable_no
             and k.node_no < absent.node_no
         """
     )

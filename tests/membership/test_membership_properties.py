@@ -52,7 +52,7 @@ def world(chance: random.Random) -> World:
         {
             "vendor": "blackrock",
             "fund": "IWM",
-            "index_code": "R2000",
+            "book_code": "R2000",
             "as_of_date": FIRST + dt.timedelta(days=day),
             "snapshot_seq": day,
             "known_at": START,

@@ -16,24 +16,24 @@ SCENARIOS = yaml.safe_load(Path(__file__).with_name("membership_scenarios.yml").
 INPUTS = {
     "dim_session": "session_date date, session_index integer",
     "fct_market_event": "event_type varchar, event_id varchar, event_date date, first_session date",
-    "int_holding_file": "index_code varchar, node_no integer, as_of_date date, session_index integer",
+    "int_holding_file": "book_code varchar, node_no integer, as_of_date date, session_index integer, vendor varchar",
     "int_holding_file_as_known": """
-        index_code varchar, node_no integer, moment_no integer, opening_node integer, before_opening_node integer,
+        book_code varchar, node_no integer, moment_no integer, opening_node integer, before_opening_node integer,
         closing_node integer, absent_node integer, second_absent_node integer
     """,
     "int_newest_file_as_known": """
-        index_code varchar, moment_no integer, known_moment timestamptz, newest_node integer, newest_date date,
+        book_code varchar, moment_no integer, known_moment timestamptz, newest_node integer, newest_date date,
         earlier_newest_node integer, earlier_newest_date date
     """,
     "int_presence": """
-        index_code varchar, security_id varchar, first_node integer, last_node integer, ticker varchar, name varchar
+        book_code varchar, security_id varchar, first_node integer, last_node integer, ticker varchar, name varchar
     """,
     "int_arrival_evidence": """
-        index_code varchar, security_id varchar, first_node integer, known_at timestamptz, has_parent_by_price boolean,
+        book_code varchar, security_id varchar, first_node integer, known_at timestamptz, has_parent_by_price boolean,
         has_parent_by_name boolean, weight_rank integer
     """,
     "int_departure_evidence": """
-        index_code varchar, security_id varchar, last_node integer, known_at timestamptz, is_sold boolean,
+        book_code varchar, security_id varchar, last_node integer, known_at timestamptz, is_sold boolean,
         is_priced boolean, is_pinned boolean, is_collapsed boolean, claim_known_at timestamptz
     """,
 }
@@ -62,11 +62,11 @@ def test_membership_of_made_up_files(scenario):
         build(con)
         expected = scenario["expect"]["rows"]
         columns = list(expected[0])
-        con.execute("create table expected as from fct_index_membership_revision limit 0")
+        con.execute("create table expected as from int_membership_revision limit 0")
         for row in expected:
             assert list(row) == columns, row
             values = ["null" if value is None else f"'{value}'" for value in row.values()]
             con.execute(f"insert into expected ({', '.join(columns)}) values ({', '.join(values)})")
         read = f"select {', '.join(columns)} from {{}} order by all"
-        found = con.execute(read.format("fct_index_membership_revision")).fetchall()
+        found = con.execute(read.format("int_membership_revision")).fetchall()
         assert found == con.execute(read.format("expected")).fetchall()

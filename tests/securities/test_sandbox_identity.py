@@ -27,7 +27,7 @@ def lines(served) -> pd.DataFrame:
     """What each line said, its security and its company."""
     said = served(
         "select ticker, name, cusip, security_id, min(as_of_date) as first_seen, max(as_of_date) as last_seen "
-        "from fct_holding where is_constituent group by all"
+        "from fct_holding where is_constituent and vendor = 'blackrock' group by all"
     )
     history = company_history(SEED, timeline().upto(LAST) - 1)
     numbers = list(enumerate(history.first_identity)) + [(c, n) for _, c, n in history.identity_changes]

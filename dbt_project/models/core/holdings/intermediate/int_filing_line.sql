@@ -15,6 +15,17 @@ with reports as (
         and filings.available_at <= {{ now_at() }}
 ),
 
+appends as (
+    select
+        fund,
+        report_date,
+        accession,
+        max(ingest_seq) as ingest_seq
+    from {{ ref('stg_fund_filing_line') }}
+    where revision_rank = 1
+    group by fund, report_date, accession
+),
+
 stored as (
     select
         reports.fund,
@@ -23,24 +34,13 @@ stored as (
         reports.book_date,
         reports.available_at,
         reports.session_index,
-        lines.ingest_seq,
-        lines.fetched_at
+        appends.ingest_seq
     from reports
-    inner join (
-        select
-            fund,
-            report_date,
-            accession,
-            max(ingest_seq) as ingest_seq,
-            max(fetched_at) as fetched_at
-        from {{ ref('stg_fund_filing_line') }}
-        where revision_rank = 1
-        group by fund, report_date, accession
-    ) as lines
+    inner join appends
         on
-            reports.fund = lines.fund
-            and reports.report_date = lines.report_date
-            and reports.accession = lines.accession
+            reports.fund = appends.fund
+            and reports.report_date = appends.report_date
+            and reports.accession = appends.accession
 ),
 
 in_force as (
@@ -58,6 +58,13 @@ in_force as (
         )
 ),
 
+reconstitutions as (
+    select sessions.session_index
+    from {{ ref('fct_market_event') }} as events
+    inner join {{ ref('dim_session') }} as sessions on events.event_date = sessions.session_date
+    where events.event_type = 'RUSSELL_RECONSTITUTION'
+),
+
 -- The report before, as it was known when this one came out, where a reconstitution lies between their books and this
 -- book is one in which the fund may still be selling.
 followed as (
@@ -70,16 +77,11 @@ followed as (
             in_force.fund = earlier.fund
             and in_force.book_date > earlier.book_date
             and in_force.available_at >= earlier.available_at
-    inner join (
-        select sessions.session_index
-        from {{ ref('fct_market_event') }} as events
-        inner join {{ ref('dim_session') }} as sessions on events.event_date = sessions.session_date
-        where events.event_type = 'RUSSELL_RECONSTITUTION'
-    ) as events
+    inner join reconstitutions
         on
-            earlier.session_index < events.session_index
-            and in_force.session_index between events.session_index
-            and events.session_index + {{ membership_rule('late_deletion_sessions') }}
+            earlier.session_index < reconstitutions.session_index
+            and in_force.session_index between reconstitutions.session_index
+            and reconstitutions.session_index + {{ membership_rule('late_deletion_sessions') }}
     qualify
         row_number() over (
             partition by in_force.accession

@@ -143,8 +143,8 @@ select
         when excluded_reason is null
             then
                 md5(
-                    coalesce(security_ticker, '') || '|' || upper_name || '|' || coalesce(cusip, '') || '|' || coalesce(isin, '')
-                    || '|' || coalesce(sedol, '')
+                    coalesce(security_ticker, '') || '|' || upper_name || '|' || coalesce(cusip, '')
+                    || '|' || coalesce(isin, '') || '|' || coalesce(sedol, '')
                 )
     end as identity_key,
     security_ticker,

@@ -60,7 +60,7 @@ related as (
             false
         ) as is_review_around
     from files
-    left join {{ ref('int_russell_event') }} as events 
+    left join {{ ref('int_russell_event') }} as events
         on {{ index_of('files.book_code') }} in ('R1000', 'R2000', 'R3000', 'RMICRO')
 )
 

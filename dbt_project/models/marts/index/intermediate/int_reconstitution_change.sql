@@ -68,6 +68,7 @@ boundaries as (
 located as (
     select
         boundaries.*,
+        {{ index_of('boundaries.book_code') }} as index_code,
         case boundaries.direction when 'addition' then shown.previous_date else boundaries.shown_on end as before_date,
         case boundaries.direction when 'addition' then boundaries.shown_on else shown.next_date end as after_date,
         case boundaries.direction when 'addition' then shown.gap_before else shown.gap_after end as gap_sessions,
@@ -112,7 +113,7 @@ crowded as (
         on
             placed.before_date < events.event_date
             and placed.after_date >= events.event_date
-    where {{ index_of('placed.book_code') }} in ('R1000', 'R2000', 'R3000', 'RMICRO')
+    where placed.index_code in ('R1000', 'R2000', 'R3000', 'RMICRO')
     group by placed.book_code, placed.security_id, placed.change_date
     having count(*) > 1
 ),
@@ -206,7 +207,7 @@ needed as (
     from placed
     inner join {{ ref('migration_evidence') }} as needs
         on
-            {{ index_of('placed.book_code') }} = needs.index_code
+            placed.index_code = needs.index_code
             and placed.direction = needs.direction
     left join bracketed
         on
@@ -274,7 +275,7 @@ migrated as (
         case
             -- a committee moves companies at any time
             when
-                {{ index_of('placed.book_code') }} not in ('R1000', 'R2000', 'R3000', 'RMICRO')
+                placed.index_code not in ('R1000', 'R2000', 'R3000', 'RMICRO')
                 and placed.direction = 'deletion'
                 and not coalesce(elsewhere.is_looked_for, false)
                 then 'any other index after'
@@ -284,32 +285,32 @@ migrated as (
         evidence.r1000_gap_sessions,
         evidence.micro_gap_sessions,
         evidence.rests_on_a_sample,
-        {{ index_of('placed.book_code') }} in ({{ quoted(var('sampled_indices')) }}) as is_of_a_sample,
+        placed.index_code in ({{ quoted(var('sampled_indices')) }}) as is_of_a_sample,
         case
-            when placed.direction = 'addition' and {{ index_of('placed.book_code') }} = 'R2000'
+            when placed.direction = 'addition' and placed.index_code = 'R2000'
                 then
                     case
                         when elsewhere.was_in_r1000 then 'MIGRATE_DOWN_FROM_R1000'
                         when placed.basis = 'reconstitution' and elsewhere.was_in_micro then 'MIGRATE_UP_FROM_MICRO'
                     end
-            when placed.direction = 'addition' and {{ index_of('placed.book_code') }} = 'R1000' and elsewhere.was_in_r2000
+            when placed.direction = 'addition' and placed.index_code = 'R1000' and elsewhere.was_in_r2000
                 then 'MIGRATE_UP_TO_R1000'
             -- the small end of the Russell 2000 is in the Microcap index too: only a name that left is a migration
             when
-                placed.direction = 'addition' and {{ index_of('placed.book_code') }} = 'RMICRO' and placed.basis = 'reconstitution'
+                placed.direction = 'addition' and placed.index_code = 'RMICRO' and placed.basis = 'reconstitution'
                 and evidence.missing_evidence is null
                 and elsewhere.was_in_r2000 and not elsewhere.is_in_r2000
                 then 'MIGRATE_DOWN_TO_MICRO'
-            when placed.direction = 'deletion' and {{ index_of('placed.book_code') }} = 'R2000'
+            when placed.direction = 'deletion' and placed.index_code = 'R2000'
                 then
                     case
                         when elsewhere.is_in_r1000 then 'MIGRATE_UP_TO_R1000'
                         when placed.basis = 'reconstitution' and elsewhere.is_in_micro then 'MIGRATE_DOWN_TO_MICRO'
                     end
-            when placed.direction = 'deletion' and {{ index_of('placed.book_code') }} = 'R1000' and elsewhere.is_in_r2000
+            when placed.direction = 'deletion' and placed.index_code = 'R1000' and elsewhere.is_in_r2000
                 then 'MIGRATE_DOWN_FROM_R1000'
             when
-                placed.direction = 'deletion' and {{ index_of('placed.book_code') }} = 'RMICRO' and placed.basis = 'reconstitution'
+                placed.direction = 'deletion' and placed.index_code = 'RMICRO' and placed.basis = 'reconstitution'
                 and evidence.missing_evidence is null
                 and elsewhere.is_in_r2000 and not elsewhere.was_in_r2000
                 then 'MIGRATE_UP_FROM_MICRO'
@@ -376,8 +377,8 @@ typed as (
         *,
         case
             when change_type like '%_UNKNOWN' or change_type = 'DELETE_ACQUIRED_OR_DELISTED' then null
-            when {{ index_of('book_code') }} = 'R2000' and migration like '%MICRO' then micro_gap_sessions
-            when {{ index_of('book_code') }} = 'R2000' and migration is not null then r1000_gap_sessions
+            when index_code = 'R2000' and migration like '%MICRO' then micro_gap_sessions
+            when index_code = 'R2000' and migration is not null then r1000_gap_sessions
             else evidence_gap_sessions
         end as type_gap_sessions
     from classified
@@ -433,7 +434,7 @@ select
     graded.book_code,
     coalesce(
         graded.event_id,
-        {{ index_of('graded.book_code') }} || '-' || year(graded.change_date) || 'Q' || quarter(graded.change_date) || '-INTRA'
+        graded.index_code || '-' || year(graded.change_date) || 'Q' || quarter(graded.change_date) || '-INTRA'
     ) as event_id,
     graded.security_id,
     graded.change_date,
@@ -465,7 +466,7 @@ select
         when graded.migration is not null then null
         when graded.missing_evidence is not null then graded.missing_evidence
         when graded.change_type like '%_UNKNOWN'
-            then {{ index_of('graded.book_code') }} || ' files ' || graded.gap_sessions || ' sessions apart'
+            then graded.index_code || ' files ' || graded.gap_sessions || ' sessions apart'
     end as missing_evidence
 from graded
 left join weights

@@ -1,3 +1,5 @@
+{% set file_reach, report_reach = var('evidence_reach_sessions'), var('report_reach_sessions') %}
+
 -- Which usable file of each book stands at each session, or before or after it, and how far away.
 with files as (
     select
@@ -71,12 +73,14 @@ select
     before_gap_sessions,
     after_date,
     after_gap_sessions,
-    {% for side in ['before', 'after'] -%}
     coalesce(
-        {{ side }}_gap_sessions <= case
-            when {{ side }}_vendor = 'sec' then {{ var('report_reach_sessions') }} else {{ var('evidence_reach_sessions') }}
-        end,
+        before_gap_sessions
+        <= case before_vendor when 'sec' then {{ report_reach }} else {{ file_reach }} end,
         false
-    ) as is_near_{{ side }}{{ ',' if not loop.last }}
-    {% endfor %}
+    ) as is_near_before,
+    coalesce(
+        after_gap_sessions
+        <= case after_vendor when 'sec' then {{ report_reach }} else {{ file_reach }} end,
+        false
+    ) as is_near_after
 from beside

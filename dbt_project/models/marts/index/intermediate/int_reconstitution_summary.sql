@@ -279,7 +279,8 @@ reasons as (
         nullif(concat_ws(
             '; ',
             case
-                when migration_counts.event_id is null then 'migrations: ' || {{ index_of('observed.book_code') }} || ' is no size tier'
+                when migration_counts.event_id is null
+                    then 'migrations: ' || {{ index_of('observed.book_code') }} || ' is no size tier'
                 else migration_counts.null_reason
             end,
             case
