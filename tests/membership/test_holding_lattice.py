@@ -10,8 +10,8 @@ from orchestration.securities.lattice import Node, State, lattice
 def node(number: int, day: int, lines: int = 2000, moment: int = 1, **extra) -> Node:
     known = {"weight_sum_pct": 100.0, "zero_weight_lines": 0, "lines_sha256": str(number), "is_session": True} | extra
     return Node(
-        book="R2000", node_no=number, as_of_date=dt.date(2025, 6, day), moment_no=moment, version=(moment,), lines=lines,
-        **known,
+        book="R2000", node_no=number, as_of_date=dt.date(2025, 6, day), moment_no=moment, version=(moment,),
+        lines=lines, **known,
     )  # fmt: skip
 
 

@@ -242,9 +242,7 @@ def lattice_tables(con: duckdb.DuckDBPyConnection, world: World) -> None:
         "rows",
         pa.Table.from_pylist(
             [
-                {"book_code": book, "node_no": node, "moment_no": moment}
-                | {"is_usable": state.is_usable}
-                | vars(state)
+                {"book_code": book, "node_no": node, "moment_no": moment} | {"is_usable": state.is_usable} | vars(state)
                 for book, node, moment, state in states
             ],
             schema=pa.schema(
@@ -387,11 +385,14 @@ def test_states_of_files_equal_their_definition(con, world):
             opening.node_no as opening_node, closing.node_no as closing_node, absent.node_no as absent_node
         from known_by_definition as k
         left join usable as opening
-            on k.book_code = opening.book_code and k.moment_no = opening.moment_no and k.next_usable_no = opening.usable_no
+            on k.book_code = opening.book_code and k.moment_no = opening.moment_no
+            and k.next_usable_no = opening.usable_no
         left join usable as closing
-            on k.book_code = closing.book_code and k.moment_no = closing.moment_no and k.previous_usable_no = closing.usable_no
+            on k.book_code = closing.book_code and k.moment_no = closing.moment_no
+            and k.previous_usable_no = closing.usable_no
         left join usable as absent
-            on k.book_code = absent.book_code and k.moment_no = absent.moment_no and k.previous_usable_no + 1 = absent.usable_no
+            on k.book_code = absent.book_code and k.moment_no = absent.moment_no
+            and k.previous_usable_no + 1 = absent.usable_no
             and k.node_no < absent.node_no
         """
     )

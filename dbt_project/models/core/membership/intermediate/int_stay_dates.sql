@@ -13,7 +13,10 @@ with explained as (
         stays.last_index,
         stays.absent_node is null as is_in_newest,
         stays.before_opening_node is not null as is_point_in_time,
-        stays.opening_node = stays.closing_node and stays.before_opening_node is not null as is_single,
+        stays.opening_node = stays.closing_node
+        and stays.before_opening_node is not null
+        -- one report among reports stands for a quarter
+        and not coalesce(beginnings.entry_source = 'sec' and endings.exit_source = 'sec', false) as is_single,
         beginnings.beginning,
         beginnings.opening_event,
         beginnings.opening_gap,
