@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from orchestration.publish.tables import (
-    OpenModel,
     PublishRefused,
     Table,
     literal,
@@ -50,9 +49,8 @@ class Edition:
 
     def of(self, table: Table) -> Table:
         """The table as this edition reads it: from which model, which columns without values, which rows."""
-        model = self.open_model(table)
-        if model:
-            table = replace(table, read_from=model, licence=OPEN_LICENCE, may_redistribute=True)
+        if table.open_edition and not self.with_restricted:
+            table = replace(table, read_from=table.open_edition, licence=OPEN_LICENCE, may_redistribute=True)
         if self.with_identifiers:
             return table
         kinds = ", ".join(map(literal, IDENTIFIERS))
@@ -62,10 +60,6 @@ class Edition:
             columns=tuple(replace(column, is_emptied=column.name in IDENTIFIERS) for column in table.columns),
             where=named if KIND_COLUMN in table.column_names else table.where,
         )
-
-    def open_model(self, table: Table) -> OpenModel | None:
-        """The model that this edition reads instead of the table itself."""
-        return None if self.with_restricted else table.open_edition
 
 
 def identifiers_of(table: Table) -> tuple[str, ...]:

@@ -81,8 +81,8 @@ def licensing(
     )
     texts = con.execute(f"select distinct licence from ({licences}) where licence is not null order by 1").fetchall()
     of_rows = "; ".join(text for (text,) in texts) or None
-    # what is left of a table whose licence forbids redistribution is under the licences of its rows
-    licence = of_rows if hidden and not with_restricted else table.licence or of_rows
+    # a licence of the whole table says what forbids some of its rows; what is exported is under that of its own rows
+    licence = table.licence or of_rows if with_restricted else of_rows
     return Licensing(licence, bool(hidden), False, allowed)
 
 

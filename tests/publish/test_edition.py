@@ -88,8 +88,10 @@ def test_tables_that_rest_on_filings_alone_are_in_the_open_edition(builds: Build
 def test_the_licence_of_a_table_is_that_of_the_rows_in_its_file(builds: Builds, data_dir: Path) -> None:
     done = published(builds, data_dir, restricted=False, cusip=True)
     assert manifest(done)["tables"]["fct_price_daily"]["licence"] == "open"
+    assert manifest(done)["tables"]["fct_volume"]["licence"] == "open"
     done = published(builds, data_dir, restricted=True, cusip=True)
     assert manifest(done)["tables"]["fct_price_daily"]["licence"] == "Yahoo: personal use; open"
+    assert manifest(done)["tables"]["fct_volume"]["licence"] == "all rows: personal use"
 
 
 def test_the_brief_of_the_open_edition_shows_the_rows_that_are_exported(builds: Builds, data_dir: Path) -> None:

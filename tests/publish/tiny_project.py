@@ -192,6 +192,7 @@ MODELS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, str | None]]]] = {
     "dim_release": (("release_id",), {"release_id": ("varchar", None), "source": ("varchar", None)}),
 }
 METAS: dict[str, dict[str, object]] = {
+    "fct_volume": {"licence": "all rows: personal use"},
     "dim_security": {"open_edition": "int_open_security"},
     "fct_fund_filing": {"licence": "SEC EDGAR: public domain", "may_redistribute": True},
 }
