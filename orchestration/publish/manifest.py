@@ -69,9 +69,8 @@ def load_manifest(release: Path) -> dict[str, Any] | None:
 
 def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two releases say the same: data, types, descriptions, source and edition; dim_release aside."""
-    return all(one.get(key) == other.get(key) for key in ("source", "edition", "left_out")) and _tables(one) == _tables(
-        other
-    )
+    is_same = all(one.get(key) == other.get(key) for key in ("source", "edition", "left_out"))
+    return is_same and _tables(one) == _tables(other)
 
 
 def is_whole(release: Path, manifest: Mapping[str, Any]) -> bool:
