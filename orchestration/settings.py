@@ -37,6 +37,7 @@ FIXES = {
     "SMALLCAP_SEC_USER_AGENT='Jane Doe jane@example.com'; the SEC answers nobody without one",
     "SMALLCAP_MAX_RPS": "set it to a number of requests per second above 0",
     "SMALLCAP_EXPORT_RESTRICTED": "set it to true or false",
+    "SMALLCAP_EXPORT_CUSIP": "set it to true or false",
     "SMALLCAP_RELEASES_KEPT": "set it to a whole number, 1 or more",
     "FRED_API_KEY": "get a free key at https://fred.stlouisfed.org/docs/api/api_key.html (32 lower-case letters and "
     "digits) and put FRED_API_KEY=... in .env",
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     sec_user_agent: str | None = None
     max_rps: float | None = Field(default=None, gt=0)
     export_restricted: bool = True
+    export_cusip: bool = True
     releases_kept: int = Field(default=5, ge=1)
     yahoo_url: str | None = None
     fred_url: str | None = None

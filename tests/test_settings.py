@@ -79,3 +79,14 @@ def test_a_vendor_url_with_a_path_is_refused(monkeypatch):
     monkeypatch.setenv("SMALLCAP_YAHOO_URL", "http://127.0.0.1:1/v8")
     with pytest.raises(SettingsError, match=r"SMALLCAP_YAHOO_URL.*scheme and host only"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["SMALLCAP_EXPORT_RESTRICTED", "SMALLCAP_EXPORT_CUSIP"])
+def test_what_the_exports_hold_is_said_by_true_or_false(monkeypatch, name):
+    field = name.removeprefix("SMALLCAP_").lower()
+    assert getattr(load_settings(), field) is True
+    monkeypatch.setenv(name, "false")
+    assert getattr(load_settings(), field) is False
+    monkeypatch.setenv(name, "some of it")
+    with pytest.raises(SettingsError, match=rf"{name} is 'some of it': .*; set it to true or false"):
+        load_settings()

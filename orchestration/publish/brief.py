@@ -26,18 +26,15 @@ td.n { text-align: right; font-variant-numeric: tabular-nums }
 Rows = Sequence[tuple[Any, ...]]
 
 
-def write_brief(
-    folder: Path, manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, *, with_restricted: bool = True
-) -> None:
+def write_brief(folder: Path, manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection) -> None:
     """Write brief.html into a release folder.
 
     Args:
         folder: The release folder.
         manifest: Its manifest.
-        con: The build database, open.
-        with_restricted: Whether numbers that may not be redistributed are shown.
+        con: A connection that sees what was exported, so that the brief shows nothing else.
     """
-    held = {name for name in manifest["tables"] if with_restricted or _is_open(manifest, name)}
+    held = set(manifest["tables"])
     returns = _rows(con, held, "mart_return", _RETURNS, [list(SYMBOLS), list(WINDOWS)])
     spreads = _rows(con, held, "mart_relative_performance", _SPREADS, [list(WINDOWS)])
     rates = _rows(con, held, "mart_macro_daily", _RATES, [list(SERIES)])
@@ -164,10 +161,6 @@ _CATALYSTS = """
 
 def _rows(con: duckdb.DuckDBPyConnection, held: set[str], table: str, sql: str, parameters: list[Any]) -> Rows:
     return con.execute(sql, parameters).fetchall() if table in held else []
-
-
-def _is_open(manifest: Mapping[str, Any], name: str) -> bool:
-    return name not in ((manifest["left_out"] or {}).get("tables") or {})
 
 
 def _pivot(rows: Rows, order: Iterable[str], scale: float) -> list[tuple[str, ...]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import duckdb
 import pyarrow.parquet as pq
 
 from orchestration.lake.store import file_state
+from orchestration.publish.edition import IDENTIFIERS, Edition, identifiers_of
 from orchestration.publish.files import duckdb_connection, sha256_of
 from orchestration.publish.parts import BIG_TABLE_ROWS, YEAR_COLUMNS, Parts, parts_of
 from orchestration.publish.restricted import Licensing, licensing, restricted_keys
 from orchestration.publish.standing import FileState, link_or_copy
-from orchestration.publish.tables import SCHEMA, Table, literal, quoted
+from orchestration.publish.tables import SCHEMA, Column, Table, literal, quoted
 
 ROW_GROUP_ROWS = 122_880
 CONTENT_DATES = (
@@ -49,6 +51,9 @@ class ExportedTable:
     """One table of a release, as manifest.json describes it.
 
     Attributes:
+        licence: Of the rows in its files.
+        open_edition: The model its rows come from; None where it is the published one.
+        third_party_identifiers: Kinds of identifiers in its files that belong to somebody else, with their owners.
         sha256: Over the lines `<sha256 of file>  <path>`, in path order.
         content_date_column: The date column whose newest value is the as-of date.
         as_of_date: Newest content date up to the day of the clock; calendars reach further.
@@ -59,6 +64,8 @@ class ExportedTable:
     primary_key: tuple[str, ...]
     licence: str | None
     may_redistribute: bool
+    open_edition: str | None
+    third_party_identifiers: dict[str, str]
     content_date_column: str | None
     as_of_date: str | None
     rows: int
@@ -70,14 +77,15 @@ class ExportedTable:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What the exports do not hold because it may not be redistributed.
+    """What the exports do not hold because it may not be redistributed or belongs to somebody else.
 
     Attributes:
-        tables: Per table the rows left out, and the hash of the table with them, which tells when it changes.
+        tables: Per table the rows left out, whether these are all, the model that stands for them, the kinds of
+            identifiers left out, and the hash of the table with all of it, which tells when it changes.
         keys: The instruments (`symbol`) and series (`series_id`) concerned.
     """
 
-    tables: dict[str, dict[str, str | int | bool]]
+    tables: dict[str, dict[str, str | int | bool | list[str] | None]]
     keys: dict[str, list[str]]
 
 
@@ -124,7 +132,7 @@ def export_tables(
     folder: Path,
     *,
     clock_day: dt.date,
-    with_restricted: bool = True,
+    edition: Edition | None = None,
     release_id: str | None = None,
     big_table_rows: int = BIG_TABLE_ROWS,
     last: LastExport | None = None,
@@ -137,42 +145,65 @@ def export_tables(
         tables: What to write, with the types the database holds.
         folder: An empty folder.
         clock_day: New York date of the build's clock; bounds the as-of dates.
-        with_restricted: Whether rows that may not be redistributed are written.
+        edition: What of it is written; None writes everything.
         release_id: Name written into dim_release, where it differs from the build's.
         big_table_rows: Tables with more rows become one file a year.
-        last: An earlier export; what did not change since is linked from it.
+        last: An earlier export of the same edition; what did not change since is linked from it.
     """
-    done = Export({}, None if with_restricted else LeftOut({}, {}), {}, {})
+    edition = edition or Edition()
+    done = Export({}, None if edition.is_whole else LeftOut({}, {}), {}, {})
     with duckdb_connection(data_dir, database, read_only=True) as con:
         for table in tables:
-            rights = licensing(con, table, tables)
-            source = relation(table, release_id)
-            whole = done.parts[table.name] = parts_of(con, table, f"({source})", big_table_rows)
-            where, parts = "true", whole
-            if rights.is_restricted and done.left_out:
-                done.left_out.tables[table.name] = _left_out(con, table, rights, whole)
-                if rights.is_left_out:
+            shown = edition.of(table)
+            rights = licensing(con, shown, tables, with_restricted=edition.with_restricted)
+            condition = shown.where if edition.with_restricted else f"{shown.where} and {rights.allowed_where}"
+            rows = f"({relation(shown, release_id)} where {condition})"
+            parts = done.parts[table.name] = parts_of(con, table, f"({relation(table, release_id)})", big_table_rows)
+            is_left_out = rights.is_left_out and not edition.with_restricted
+            lacks_rows = rights.is_restricted and not edition.with_restricted
+            if done.left_out and (lacks_rows or shown != table):
+                lost = _left_out(con, table, shown, rows, parts)
+                kinds = [] if edition.with_identifiers else list(identifiers_of(table))
+                done.left_out.tables[table.name] = {**lost, "is_whole_table": is_left_out, "identifiers": kinds}
+                if is_left_out:
                     continue
-                where = rights.allowed_where
-                parts = parts_of(con, table, f"({source} where {where})", big_table_rows)
-            files = _write(con, table, f"({source} where {where})", parts, folder, last)
+                parts = parts_of(con, shown, rows, big_table_rows)
+            files = _write(con, shown, rows, parts, folder, last)
             done.fingerprints.update({file.path: parts.fingerprint(_year_of(file.path)) for file in files})
-            done.tables[table.name] = _described(con, table, files, folder, rights, where, clock_day, with_restricted)
-        if done.left_out:
+            done.tables[table.name] = _described(con, shown, files, folder, rights, rows, clock_day, edition)
+        if done.left_out and not edition.with_restricted:
             done.left_out.keys.update(restricted_keys(con, tables))
     return done
+
+
+@contextmanager
+def exported_tables(
+    data_dir: Path, folder: Path, tables: Mapping[str, ExportedTable]
+) -> Generator[duckdb.DuckDBPyConnection]:
+    """A connection that sees what was exported, and nothing else, under the names of the tables."""
+    with duckdb_connection(data_dir, read_only=False) as con:
+        for name, table in tables.items():
+            paths = ", ".join(literal(str(folder / file.path)) for file in table.files)
+            con.execute(
+                f"create view {SCHEMA}.{quoted(name)} as from read_parquet([{paths}], hive_partitioning = false)"
+            )
+        yield con
 
 
 def relation(table: Table, release_id: str | None = None, catalog: str | None = None) -> str:
     """`select … from …` of a table in its published types; ends where a `where` may follow."""
     prefix = f"{quoted(catalog)}." if catalog else ""
-    renames = table.name == "dim_release" and release_id
+    named = literal(release_id) if table.name == "dim_release" and release_id else None
     columns = ", ".join(
-        f"cast({literal(str(release_id)) if renames and c.name == 'release_id' else quoted(c.name)} as {c.data_type}) "
-        f"as {quoted(c.name)}"
-        for c in table.columns
+        f"cast({_value(column, named)} as {column.data_type}) as {quoted(column.name)}" for column in table.columns
     )
-    return f"select {columns} from {prefix}{SCHEMA}.{quoted(table.name)}"
+    return f"select {columns} from {prefix}{table.source}"
+
+
+def _value(column: Column, release_id: str | None) -> str:
+    if column.is_emptied:
+        return "null"
+    return release_id if release_id and column.name == "release_id" else quoted(column.name)
 
 
 def content_hash(files: Sequence[ExportedFile]) -> str:
@@ -224,19 +255,16 @@ def _described(
     files: tuple[ExportedFile, ...],
     folder: Path,
     rights: Licensing,
-    where: str,
+    rows: str,
     clock_day: dt.date,
-    with_restricted: bool,
+    edition: Edition,
 ) -> ExportedTable:
     types = {c.name: c.data_type for c in table.columns}
     date_column = next((name for name in CONTENT_DATES if types.get(name) == "DATE"), None)
     as_of = None
     if date_column:
-        newest = con.execute(
-            f"select max({quoted(date_column)}) from {SCHEMA}.{quoted(table.name)} "
-            f"where {where} and {quoted(date_column)} <= ?",
-            [clock_day],
-        ).fetchone()
+        day = quoted(date_column)
+        newest = con.execute(f"select max({day}) from {rows} where {day} <= ?", [clock_day]).fetchone()
         as_of = newest[0].isoformat() if newest and newest[0] else None
     arrow = pq.read_schema(folder / files[0].path)
     return ExportedTable(
@@ -244,7 +272,9 @@ def _described(
         grain=table.grain,
         primary_key=table.primary_key,
         licence=rights.licence,
-        may_redistribute=not (rights.is_restricted and with_restricted),
+        may_redistribute=not (rights.is_restricted and edition.with_restricted),
+        open_edition=table.read_from.name if table.read_from else None,
+        third_party_identifiers={k: IDENTIFIERS[k] for k in identifiers_of(table) if edition.with_identifiers},
         content_date_column=date_column,
         as_of_date=as_of,
         rows=sum(f.rows for f in files),
@@ -265,13 +295,26 @@ def _described(
 
 
 def _left_out(
-    con: duckdb.DuckDBPyConnection, table: Table, rights: Licensing, whole: Parts
-) -> dict[str, str | int | bool]:
-    """Rows a table loses, and its hash with them: the served database holds them, so it must notice their changes."""
-    name = f"{SCHEMA}.{quoted(table.name)}"
-    rows = con.execute(f"select count(*) from {name} where ({rights.allowed_where}) is not true").fetchone()
+    con: duckdb.DuckDBPyConnection, table: Table, shown: Table, rows: str, whole: Parts
+) -> dict[str, str | int | bool | list[str] | None]:
+    """What a table loses, and its hash with it: the served database holds it, so it must notice its changes.
+
+    Args:
+        con: A connection to the build database.
+        table: The table itself.
+        shown: The table as the edition reads it.
+        rows: A parenthesised select of the rows that are exported.
+        whole: What the table itself holds.
+    """
+    all_rows = _count(con, table.source)
+    model = shown.read_from
     return {
-        "rows": rows[0] if rows else 0,
-        "is_whole_table": rights.is_left_out,
+        "rows": all_rows if model else all_rows - _count(con, rows),
+        "open_edition": model.name if model else None,
         "content_sha256": hashlib.sha256("".join(map(whole.fingerprint, whole.years)).encode()).hexdigest(),
     }
+
+
+def _count(con: duckdb.DuckDBPyConnection, rows: str) -> int:
+    counted = con.execute(f"select count(*) from {rows}").fetchone()
+    return int(counted[0]) if counted else 0

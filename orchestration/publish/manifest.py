@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from orchestration.publish.audit import Audit
+from orchestration.publish.edition import Edition
 from orchestration.publish.exports import ExportedTable, LeftOut, table_json
 from orchestration.publish.tables import SCHEMA
 
@@ -26,6 +27,7 @@ PACKAGES = {"duckdb": "duckdb", "dbt": "dbt-core", "dagster": "dagster", "yfinan
 def build_manifest(
     found: Audit,
     release_id: str,
+    edition: Edition,
     tables: Mapping[str, ExportedTable],
     left_out: LeftOut | None,
     first_membership: Mapping[str, str] | None,
@@ -46,6 +48,7 @@ def build_manifest(
         "tests_run": found.tests,
         "warnings": list(found.warnings),
         "first_membership_dates": dict(first_membership) if first_membership is not None else None,
+        "edition": asdict(edition),
         "left_out": asdict(left_out) if left_out else None,
         "tables": {name: table_json(table) for name, table in sorted(tables.items())},
     }
@@ -65,8 +68,9 @@ def load_manifest(release: Path) -> dict[str, Any] | None:
 
 
 def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two releases say the same: data, types, descriptions and source; dim_release aside."""
-    return all(one.get(key) == other.get(key) for key in ("source", "left_out")) and _tables(one) == _tables(other)
+    """Whether two releases say the same: data, types, descriptions, source and edition; dim_release aside."""
+    is_same = all(one.get(key) == other.get(key) for key in ("source", "edition", "left_out"))
+    return is_same and _tables(one) == _tables(other)
 
 
 def is_whole(release: Path, manifest: Mapping[str, Any]) -> bool:
@@ -77,7 +81,7 @@ def is_whole(release: Path, manifest: Mapping[str, Any]) -> bool:
 
 
 def first_membership_dates(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """First known membership date of each index."""
+    """First known membership date of each index, in what was exported."""
     rows = con.execute(
         f"select index_code, min(valid_from) from {SCHEMA}.fct_index_membership group by index_code order by index_code"
     ).fetchall()

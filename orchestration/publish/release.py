@@ -20,7 +20,8 @@ from orchestration.calendars import NEW_YORK
 from orchestration.lake.store import file_state
 from orchestration.publish.audit import Audit, audit
 from orchestration.publish.brief import write_brief
-from orchestration.publish.exports import Export, ExportedFile, LastExport, export_tables
+from orchestration.publish.edition import Edition, check_open_models
+from orchestration.publish.exports import Export, ExportedFile, LastExport, export_tables, exported_tables
 from orchestration.publish.files import duckdb_connection, remove_folder, replace_link, sync, sync_tree
 from orchestration.publish.manifest import (
     RELEASE_TABLE,
@@ -77,7 +78,7 @@ def publish(
     """Publish the newest build, if it passed.
 
     Args:
-        settings: Data directory, source, retention, and whether restricted rows are exported.
+        settings: Data directory, source, retention, and which edition is exported.
         force: Publish a new release even where nothing changed.
         big_table_rows: Tables with more rows are exported as one file a year.
         lock_timeout: Seconds to wait for another publication.
@@ -135,11 +136,11 @@ def _publish(settings: Settings, found: Audit, exports: Path, force: bool, big_t
         manifest = load_manifest(exports / latest) or {}
         removed = _retain(exports, latest, settings.releases_kept)
         return _result("unchanged", data_dir, exports / latest, manifest, removed)
-    tables = _tables(data_dir, found)
+    tables = _tables(settings, found)
     release_id = _free_name(exports, record.release_id)
     partial = exports / f"{PARTIAL}{release_id}"
     partial.mkdir()
-    last = None if force else _last_export(exports, standing)
+    last = None if force else _last_export(exports, standing, _edition(settings))
     manifest, export = _write_release(settings, found, tables, partial, release_id, big_table_rows, last)
 
     if latest and not force and _stands(data_dir, exports / latest, manifest):
@@ -177,7 +178,7 @@ def _note(settings: Settings, release: Path, invocation_id: str, export: Export,
         Standing(
             release=release.name,
             invocation_id=invocation_id,
-            with_restricted=settings.export_restricted,
+            edition=_edition(settings),
             files={
                 path: (said, file_state(release / path))
                 for path, said in export.fingerprints.items()
@@ -190,10 +191,14 @@ def _note(settings: Settings, release: Path, invocation_id: str, export: Export,
     )
 
 
-def _last_export(exports: Path, standing: Standing) -> LastExport | None:
-    """The release noted last, to link unchanged files from."""
+def _edition(settings: Settings) -> Edition:
+    return Edition(with_restricted=settings.export_restricted, with_identifiers=settings.export_cusip)
+
+
+def _last_export(exports: Path, standing: Standing, edition: Edition) -> LastExport | None:
+    """The release noted last, to link unchanged files from; None where it is another edition."""
     folder = exports / standing.release
-    manifest = load_manifest(folder) if standing.release else None
+    manifest = load_manifest(folder) if standing.release and standing.edition == edition else None
     if manifest is None:
         return None
     files = [ExportedFile(**file) for table in manifest["tables"].values() for file in table["files"]]
@@ -202,23 +207,26 @@ def _last_export(exports: Path, standing: Standing) -> LastExport | None:
 
 def _says_this_build(settings: Settings, release: Path, standing: Standing, invocation_id: str) -> bool:
     """Whether a release is noted to say what this very build says, and still stands whole."""
-    wanted = (release.name, invocation_id, settings.export_restricted)
+    wanted = (release.name, invocation_id, _edition(settings))
     manifest = load_manifest(release)
     return (
-        (standing.release, standing.invocation_id, standing.with_restricted) == wanted
+        (standing.release, standing.invocation_id, standing.edition) == wanted
         and manifest is not None
         and is_whole(release, manifest)
         and served_release(settings.data_dir) == release.name
     )
 
 
-def _tables(data_dir: Path, found: Audit) -> tuple[Table, ...]:
+def _tables(settings: Settings, found: Audit) -> tuple[Table, ...]:
     tables = published_tables(found.manifest)
     if not tables:
         raise PublishRefused("Not published: the build holds no published model (dim_, fct_, mart_) in schema main.")
     database = found.record.database_path
-    with duckdb_connection(data_dir, database, read_only=True) as con:
-        return tuple(with_stored_types(con, table, database.stem) for table in tables)
+    with duckdb_connection(settings.data_dir, database, read_only=True) as con:
+        typed = tuple(with_stored_types(con, table, database.stem) for table in tables)
+        if not settings.export_restricted:
+            check_open_models(con, typed, database.stem)
+    return typed
 
 
 def _write_release(
@@ -237,18 +245,16 @@ def _write_release(
         tables,
         folder,
         clock_day=dt.datetime.fromisoformat(record.now_at).astimezone(NEW_YORK).date(),
-        with_restricted=settings.export_restricted,
+        edition=_edition(settings),
         release_id=release_id,
         big_table_rows=big_table_rows,
         last=last,
     )
-    with duckdb_connection(settings.data_dir, record.database_path, read_only=True) as con:
-        has_membership = any(table.name == "fct_index_membership" for table in tables)
-        manifest = build_manifest(
-            found, release_id, export.tables, export.left_out, first_membership_dates(con) if has_membership else None
-        )
+    with exported_tables(settings.data_dir, folder, export.tables) as con:
+        first = first_membership_dates(con) if "fct_index_membership" in export.tables else None
+        manifest = build_manifest(found, release_id, _edition(settings), export.tables, export.left_out, first)
         write_manifest(folder, manifest)
-        write_brief(folder, manifest, con, with_restricted=settings.export_restricted)
+        write_brief(folder, manifest, con)
     return manifest, export
 
 

@@ -27,7 +27,7 @@ class Licensing:
     """The licences of one table's rows.
 
     Attributes:
-        licence: The table's licence, or those of its rows, joined.
+        licence: The table's licence, or those of its rows, joined; of the rows that are exported.
         is_restricted: Some row may not be redistributed.
         is_left_out: No row may be redistributed, by nature of the table.
         allowed_where: Condition of the rows that may be redistributed.
@@ -39,8 +39,17 @@ class Licensing:
     allowed_where: str
 
 
-def licensing(con: duckdb.DuckDBPyConnection, table: Table, published: Sequence[Table]) -> Licensing:
-    """What the licences say about a table of the build database."""
+def licensing(
+    con: duckdb.DuckDBPyConnection, table: Table, published: Sequence[Table], *, with_restricted: bool = True
+) -> Licensing:
+    """What the licences say about a table of the build database.
+
+    Args:
+        con: A connection to the build database.
+        table: The table, as an edition reads it.
+        published: All published tables, among them the catalogues.
+        with_restricted: Whether rows that may not be redistributed are exported too.
+    """
     by_source = table.may_redistribute is False or (
         table.may_redistribute is None
         and table.name not in CATALOGUES.values()
@@ -63,14 +72,18 @@ def licensing(con: duckdb.DuckDBPyConnection, table: Table, published: Sequence[
         f"(select {quoted(key)} from {SCHEMA}.{catalogue} where may_redistribute))"
         for column, (catalogue, key) in links.items()
     )
+    hidden = _value(con, f"select count(*) from {table.source} where not ({allowed})")
+    exported = "true" if with_restricted else allowed
     licences = " union ".join(
         f"select c.licence from {SCHEMA}.{catalogue} as c "
-        f"semi join {SCHEMA}.{quoted(table.name)} as t on c.{quoted(key)} = t.{quoted(column)}"
+        f"semi join (select * from {table.source} where {exported}) as t on c.{quoted(key)} = t.{quoted(column)}"
         for column, (catalogue, key) in links.items()
     )
     texts = con.execute(f"select distinct licence from ({licences}) where licence is not null order by 1").fetchall()
-    hidden = _value(con, f"select count(*) from {SCHEMA}.{quoted(table.name)} where not ({allowed})")
-    return Licensing(table.licence or "; ".join(t for (t,) in texts) or None, bool(hidden), False, allowed)
+    of_rows = "; ".join(text for (text,) in texts) or None
+    # a licence of the whole table says what forbids some of its rows; what is exported is under that of its own rows
+    licence = table.licence or of_rows if with_restricted else of_rows
+    return Licensing(licence, bool(hidden), False, allowed)
 
 
 def restricted_keys(con: duckdb.DuckDBPyConnection, published: Sequence[Table]) -> dict[str, list[str]]:

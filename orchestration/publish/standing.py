@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.lake.store import write_atomically
+from orchestration.publish.edition import Edition
 
 NAME = "published.json"
 FileState = tuple[int, int]
@@ -23,7 +24,7 @@ class Standing:
     Attributes:
         release: Name of the release.
         invocation_id: The build it says.
-        with_restricted: Whether rows that may not be redistributed were exported.
+        edition: What was exported of it.
         files: By path in the release, the fingerprint of the rows and the state of the file (bytes, nanoseconds).
         served: By table of the served database, the fingerprints of its months.
         served_state: Bytes and nanoseconds of the served database.
@@ -32,7 +33,7 @@ class Standing:
 
     release: str = ""
     invocation_id: str = ""
-    with_restricted: bool = True
+    edition: Edition = field(default_factory=Edition)
     files: Mapping[str, tuple[str, FileState | None]] = field(default_factory=dict)
     served: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     served_state: FileState | None = None
@@ -45,7 +46,8 @@ def load_standing(data_dir: Path) -> Standing:
         noted: dict[str, Any] = json.loads((data_dir / "build" / NAME).read_text(encoding="utf-8"))
         files = {path: (fingerprint, _state(state)) for path, (fingerprint, state) in noted.pop("files").items()}
         served_state = _state(noted.pop("served_state"))
-        return Standing(**noted, files=files, served_state=served_state)
+        edition = Edition(**noted.pop("edition"))
+        return Standing(**noted, edition=edition, files=files, served_state=served_state)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Standing()
 

@@ -24,17 +24,31 @@ class Column:
 
     Attributes:
         unit: As written in `meta.unit`; None where a number has none or nobody said.
+        is_emptied: Whether all its values are read as null.
     """
 
     name: str
     data_type: str
     description: str
     unit: str | None = None
+    is_emptied: bool = False
 
     @property
     def comment(self) -> str:
         """Description and unit in one line."""
         return f"{self.description} [{self.unit}]".strip() if self.unit else self.description
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """The private model that holds what the open edition shows of a table.
+
+    Attributes:
+        schema: Its schema in the build database.
+    """
+
+    schema: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,9 @@ class Table:
     Attributes:
         licence: As written in `meta.licence`; None where each row's instrument or series has its own.
         may_redistribute: As written in `meta.may_redistribute`; None where the rows decide.
+        open_edition: The model named in `meta.open_edition`: the same columns, free to redistribute.
+        read_from: The model that its rows are read from; None reads the published one.
+        where: Condition of the rows that are read.
     """
 
     name: str
@@ -53,6 +70,16 @@ class Table:
     columns: tuple[Column, ...]
     licence: str | None = None
     may_redistribute: bool | None = None
+    open_edition: OpenModel | None = None
+    read_from: OpenModel | None = None
+    where: str = "true"
+
+    @property
+    def source(self) -> str:
+        """Schema and name, in the build database, of what its rows are read from."""
+        if self.read_from:
+            return f"{quoted(self.read_from.schema)}.{quoted(self.read_from.name)}"
+        return f"{SCHEMA}.{quoted(self.name)}"
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -74,10 +101,11 @@ def published_tables(manifest: Mapping[str, Any]) -> tuple[Table, ...]:
     """The published models of a dbt manifest, by name.
 
     Raises:
-        PublishRefused: A published model does not name its primary key.
+        PublishRefused: A published model does not name its primary key, or names an open edition that is no model.
     """
-    models = (node for node in manifest["nodes"].values() if node["resource_type"] == "model")
-    tables = [_table(node) for node in models if node["schema"] == SCHEMA and is_published(_name(node))]
+    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    published = [node for node in models.values() if node["schema"] == SCHEMA and is_published(_name(node))]
+    tables = [replace(_table(node), open_edition=_open_edition(node, models)) for node in published]
     without_key = sorted(table.name for table in tables if not table.primary_key)
     if without_key:
         raise PublishRefused(
@@ -98,11 +126,7 @@ def with_stored_types(con: duckdb.DuckDBPyConnection, table: Table, catalog: str
     Raises:
         PublishRefused: The build database has no such table, or not the columns of its key.
     """
-    stored = con.execute(
-        "select column_name, data_type from duckdb_columns() "
-        "where database_name = ? and schema_name = ? and table_name = ? order by column_index",
-        [catalog, SCHEMA, table.name],
-    ).fetchall()
+    stored = stored_columns(con, catalog, SCHEMA, table.name)
     documented = {column.name: column for column in table.columns}
     names = {name for name, _ in stored}
     absent = [name for name in (*table.primary_key, *documented) if name not in names]
@@ -113,6 +137,15 @@ def with_stored_types(con: duckdb.DuckDBPyConnection, table: Table, catalog: str
         replace(documented.get(name, Column(name, kind, "")), data_type=stable_type(kind)) for name, kind in stored
     )
     return replace(table, columns=columns)
+
+
+def stored_columns(con: duckdb.DuckDBPyConnection, catalog: str, schema: str, name: str) -> list[tuple[str, str]]:
+    """Names and types of the columns that a database really holds; empty where it has no such table or view."""
+    return con.execute(
+        "select column_name, data_type from duckdb_columns() "
+        "where database_name = ? and schema_name = ? and table_name = ? order by column_index",
+        [catalog, schema, name],
+    ).fetchall()
 
 
 def stable_type(data_type: str) -> str:
@@ -155,6 +188,23 @@ def _table(node: Mapping[str, Any]) -> Table:
         licence=meta.get("licence"),
         may_redistribute=meta.get("may_redistribute"),
     )
+
+
+def _open_edition(node: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]) -> OpenModel | None:
+    """The model that a published one names as its open edition.
+
+    Raises:
+        PublishRefused: There is no such model.
+    """
+    named = _meta(node).get("open_edition")
+    if named is None:
+        return None
+    if named not in models:
+        raise PublishRefused(
+            f"Not published: {node['name']} names {named} as its open edition, and there is no model of that name. "
+            "Correct config.meta.open_edition in the model's YAML and build again."
+        )
+    return OpenModel(models[named]["schema"], _name(models[named]))
 
 
 def _name(node: Mapping[str, Any]) -> str:

@@ -53,24 +53,25 @@ def served(database: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 @pytest.mark.parametrize("big_table_rows", [DIVIDED, WHOLE])
-@pytest.mark.parametrize("with_restricted", [True, False])
-def test_a_history_of_publications_equals_publications_from_nothing(builds, tmp_path, big_table_rows, with_restricted):
+@pytest.mark.parametrize("edition", [(True, True), (False, True), (True, False)])
+def test_a_history_of_publications_equals_publications_from_nothing(builds, tmp_path, big_table_rows, edition):
+    named = dict(zip(("export_restricted", "export_cusip"), edition, strict=True))
     grown = tmp_path / "grown"
     for number, name in enumerate(("good", "corrected", "good", "warned")):
         put(builds, name, grown)
-        new = publish(settings(grown, export_restricted=with_restricted), big_table_rows=big_table_rows)
+        new = publish(settings(grown, **named), big_table_rows=big_table_rows)
         assert new.status == "published"
         fresh = tmp_path / f"fresh{number}"
         builds.put(name, fresh)
-        whole = publish(settings(fresh, export_restricted=with_restricted), big_table_rows=big_table_rows)
+        whole = publish(settings(fresh, **named), big_table_rows=big_table_rows)
         assert files(new.release_path) == files(whole.release_path)
         assert served(new.served_path) == served(whole.served_path)
         assert bool(linked(new.release_path)) == (number > 0)
-        named = "select release_id from"
+        name_of = "select release_id from"
         with duckdb.connect(str(new.served_path), read_only=True) as con:
-            assert con.execute(f"{named} dim_release").fetchone() == (new.release_id,)
+            assert con.execute(f"{name_of} dim_release").fetchone() == (new.release_id,)
             exported = f"read_parquet('{new.release_path}/dim_release.parquet')"
-            assert con.execute(f"{named} {exported}").fetchone() == (new.release_id,)
+            assert con.execute(f"{name_of} {exported}").fetchone() == (new.release_id,)
 
 
 def test_only_the_year_that_changed_is_written(builds: Builds, data_dir: Path) -> None:

@@ -23,7 +23,8 @@ FILES = {
         version: "1.0"
         config-version: 2
         profile: tiny
-        vars: {bump: 0, broken: false, release_id: r1, extra_row: false}
+        vars:
+          {bump: 0, broken: false, release_id: r1, extra_row: false, sedol: 9AAAAA1, open_as: table, open_name: name}
         models: {tiny: {+materialized: table, +contract: {enforced: true}}}
     """,
     "profiles.yml": """
@@ -80,6 +81,24 @@ FILES = {
     "models/fct_index_membership.sql": """
         select 'R2000' as index_code, 'S1' as security_id, date '2024-12-31' as valid_from,
             cast(null as date) as valid_to
+    """,
+    "models/dim_security.sql": """
+        select 'S1' as security_id, 'Old Mill Bank' as name,
+            '99AAAA101' as cusip, 'US99AAAA1013' as isin, '{{ var("sedol") }}' as sedol
+    """,
+    "models/int_open_security.sql": """
+        {{ config(schema='intermediate', materialized=var('open_as'), contract={'enforced': false}) }}
+        select 'US99BBBB1017' as isin, '99BBBB101' as cusip, cast(null as varchar) as sedol,
+            'River Bank' as {{ var('open_name') }}, 'S2' as security_id
+        union all select 'US99CCCC1016', '99CCCC101', null, 'Stone Bank', 'S3'
+    """,
+    "models/dim_security_identifier.sql": """
+        select 'S1' as security_id, id_type, id_value from (values
+            ('ticker', 'OMB'), ('cusip', '99AAAA101'), ('isin', 'US99AAAA1013'), ('sedol', '9AAAAA1')
+        ) as t (id_type, id_value)
+    """,
+    "models/fct_fund_filing.sql": """
+        select 'IWM' as fund, date '2024-12-31' as report_date, 82970351735.73 :: double as net_assets_usd
     """,
     "models/fct_coverage.sql": """
         select 'prices' as dataset, symbol as key, session_date,
@@ -143,6 +162,24 @@ MODELS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, str | None]]]] = {
             "valid_to": ("date", None),
         },
     ),
+    "dim_security": (
+        ("security_id",),
+        {
+            "security_id": ("varchar", None),
+            "name": ("varchar", None),
+            "cusip": ("varchar", None),
+            "isin": ("varchar", None),
+            "sedol": ("varchar", None),
+        },
+    ),
+    "dim_security_identifier": (
+        ("security_id", "id_type"),
+        {"security_id": ("varchar", None), "id_type": ("varchar", None), "id_value": ("varchar", None)},
+    ),
+    "fct_fund_filing": (
+        ("fund", "report_date"),
+        {"fund": ("varchar", None), "report_date": ("date", None), "net_assets_usd": ("double", "USD")},
+    ),
     "fct_coverage": (
         ("dataset", "key", "session_date"),
         {
@@ -153,6 +190,11 @@ MODELS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, str | None]]]] = {
         },
     ),
     "dim_release": (("release_id",), {"release_id": ("varchar", None), "source": ("varchar", None)}),
+}
+METAS: dict[str, dict[str, object]] = {
+    "fct_volume": {"licence": "all rows: personal use"},
+    "dim_security": {"open_edition": "int_open_security"},
+    "fct_fund_filing": {"licence": "SEC EDGAR: public domain", "may_redistribute": True},
 }
 NOW = dt.datetime.fromisoformat("2025-02-28T18:00:00-05:00")
 
@@ -167,7 +209,9 @@ def write_project(folder: Path) -> Path:
         {
             "name": name,
             "description": f"What {name}\nholds.",
-            "config": {"meta": {"primary_key": list(key), "grain": f"one row per {', '.join(key)}"}},
+            "config": {
+                "meta": {"primary_key": list(key), "grain": f"one row per {', '.join(key)}", **METAS.get(name, {})}
+            },
             "columns": [
                 {
                     "name": column,
@@ -235,6 +279,9 @@ class Builds:
         "corrected": {"bump": 2.5, "extra_row": True, "release_id": "r2"},
         "broken": {"broken": True, "release_id": "r2"},
         "warned": {"extra_row": True, "release_id": "r3"},
+        "other sedol": {"sedol": "9AAAAA2", "release_id": "r2"},
+        "open edition nowhere": {"open_as": "ephemeral"},
+        "open edition with other columns": {"open_name": "title"},
     }
 
     def __init__(self, folder: Path) -> None:
