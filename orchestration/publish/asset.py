@@ -10,8 +10,8 @@ from orchestration.settings import load_settings
 
 
 @dg.asset(
-    # all else in the warehouse is there for these
-    deps=[key for key in warehouse.keys if is_published(key.path[-1])],
+    # all else in the warehouse is there for these, and for what the open edition reads instead of them
+    deps=[key for key in warehouse.keys if is_published(key.path[-1]) or key.path[-1].startswith("int_filed_")],
     group_name="publish",
     owners=[OWNER],
     kinds={"python", "duckdb", "parquet"},
