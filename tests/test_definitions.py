@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import dagster as dg
 import pytest
 
+from orchestration.build.project import DBT_PROJECT
 from orchestration.definitions import defs
 
 SUBJECTS = ["events", "rates", "prices", "funds", "index", "signals", "outcomes", "operation"]
@@ -72,9 +75,16 @@ def test_no_group_reads_a_later_one(graph):
     assert backward == []
 
 
-def test_the_release_reads_published_tables_alone(graph):
+def test_the_release_reads_published_tables_and_those_of_the_open_edition(graph):
     read = {key.path[-1] for key in graph.get(dg.AssetKey("release")).parent_keys}
-    assert {name.partition("_")[0] for name in read} == {"dim", "fct", "mart", "data"}
+    private = {name for name in read if name.startswith("int_")}
+    assert {name.partition("_")[0] for name in read - private} == {"dim", "fct", "mart", "data"}
+    manifest = json.loads(DBT_PROJECT.manifest_path.read_text(encoding="utf-8"))
+    assert private == {
+        node["config"]["meta"]["open_edition"]
+        for node in manifest["nodes"].values()
+        if "open_edition" in node["config"].get("meta", {})
+    }
 
 
 def test_ingest_is_partitioned_by_month_and_a_range_is_one_run(graph):
