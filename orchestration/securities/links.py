@@ -183,20 +183,19 @@ def link_reports(proposals: Proposals, same_book: Iterable[tuple[str, str]]) -> 
 
 
 def link_reported_names(proposals: Proposals) -> None:
-    """The name of a report, which has no tickers, and the one line of the sponsor's files near it that has the name."""
+    """The name of a report, which has no tickers, and the one line of the sponsor's files of its time that has it."""
     named = defaultdict(list)
     for item in proposals.identities:
         if item.ticker:
             named[proposals.plain_name[item.key]].append(item)
-    reach = dt.timedelta(days=QUARTER_DAYS)
     for reported in proposals.identities:
         if reported.ticker:
             continue
         near = [
             item
             for item in named[proposals.plain_name[reported.key]]
-            if item.first_seen - reach <= reported.last_seen
-            and reported.first_seen <= item.last_seen + reach
+            if item.first_seen <= reported.last_seen
+            and reported.first_seen <= item.last_seen
             and not proposals.other_class(item, reported)
             and not (item.cusip and reported.cusip and item.cusip != reported.cusip)
         ]

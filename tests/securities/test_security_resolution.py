@@ -57,8 +57,8 @@ def key_of(ticker: str, name: str, cusip: str | None) -> str:
     return hashlib.md5(f"{ticker}|{name}|{cusip}".encode(), usedforsecurity=False).hexdigest()
 
 
-def decide(*identities: Identity, files=FILES, overrides=(), classes=None) -> dict[str, Decision]:
-    return {decision.key: decision for decision in resolve(identities, files, overrides, classes or {})}
+def decide(*identities: Identity, files=FILES, overrides=(), classes=None, same_book=()) -> dict[str, Decision]:
+    return {decision.key: decision for decision in resolve(identities, files, overrides, classes or {}, same_book)}
 
 
 def together(one: Identity, other: Identity, **arguments) -> Decision | None:
