@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +20,7 @@ from orchestration.ingest.filings import filings
 from orchestration.ingest.plan import Asked, is_feed_due, is_filing_due, is_filing_overdue, next_report
 from orchestration.lake.store import Lake
 from orchestration.sandbox.server import sandbox_server
+from orchestration.settings import REPOSITORY
 
 D = dt.date
 FLOWS_ONLY = 21
@@ -82,6 +88,41 @@ def test_a_second_run_asks_for_nothing_it_has(take, rows, monkeypatch):
         assert take("2024-12-03", url)["requests"] == 0
     with sandbox_server(D(2024, 12, 9)) as url:
         assert take("2024-12-09", url)["outcomes"] == {"ok": 26}
+
+
+CHILD = """
+import dagster as dg
+from orchestration.ingest.filings import filings
+
+dg.materialize([filings], partition_key="2024-12-01", instance=dg.DagsterInstance.ephemeral(), resources={})
+"""
+
+
+def test_a_run_that_was_killed_is_gone_on_with(take, rows, tmp_path, monkeypatch):
+    """Killed as soon as documents are stored: the next run asks for the others, and for none of these."""
+    monkeypatch.setenv("SMALLCAP_FILINGS_START", "2021-03-31")
+    with sandbox_server(D(2024, 12, 2)) as url:
+        settings = {"SMALLCAP_TODAY": "2024-12-02", "SMALLCAP_SEC_URL": url, "SMALLCAP_SOURCE": "sandbox"}
+        child = subprocess.Popen([sys.executable, "-c", CHILD], env=os.environ | settings, cwd=REPOSITORY)
+        parts = tmp_path / "data" / "raw" / "fund_filing"
+        for _ in range(1200):
+            # the first part holds the columns and no rows
+            if len([*parts.glob("part-*.parquet")]) > 1:
+                break
+            time.sleep(0.05)
+        child.kill()
+        assert child.wait(60) == -signal.SIGKILL, "it had ended before it was killed"
+        documents = "select count(distinct accession), count(*) from fund_filing"
+        [(before, _)] = rows(documents)
+        done = take("2024-12-02", url)
+        again = take("2024-12-02", url)
+    assert done["checks"]["coverage"].passed
+    assert (again["requests"], again["rows_added"]) == (0, 0)
+    [(after, stored)] = rows(documents)
+    assert 0 < before < after == stored
+    # 15 quarters of 26 funds, and their amendments
+    assert rows("select count(*) from (select distinct fund, report_date from fund_filing)") == [(15 * 26,)]
+    assert rows("select count(*) from request where dataset = 'filing' and outcome = 'ok'") == [(after,)]
 
 
 def test_availability_is_the_acceptance_and_never_assumed(take, rows, monkeypatch):
