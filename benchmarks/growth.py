@@ -44,7 +44,7 @@ def growth(counts: Sequence[int] = RUNS) -> None:
         run_job(filled, FILLED.isoformat())
         roots = {count: Path(name) / str(count) for count in counts}
         for count, root in roots.items():
-            shutil.copytree(filled, root)
+            shutil.copytree(filled, root, symlinks=True)
             divide(root / "data", count)
             # builds what the divided lake holds; the next one finds nothing new
             run_job(root, FILLED.isoformat())
