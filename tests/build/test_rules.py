@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from orchestration.build.broken import name_broken_rules
-from orchestration.build.project import PROJECT_DIR
+from orchestration.build.project import DBT_PROJECT, PROJECT_DIR
 from orchestration.build.results import failures
 
 PROJECT = {
@@ -184,3 +184,15 @@ def test_the_rules_of_a_table_are_what_dagster_shows_beside_the_result(build):
     described = test["meta"]["description"]
     assert described.startswith("key fund, day, line_no; key other, amount; key other, line_no; side in ('buy',")
     assert described.endswith("a price has a remark")
+
+
+def test_every_published_table_has_its_key_among_its_rules() -> None:
+    nodes = json.loads(DBT_PROJECT.manifest_path.read_text(encoding="utf-8"))["nodes"]
+    tests = [node for node in nodes.values() if (node.get("test_metadata") or {}).get("name") == "rules"]
+    failing = {test["name"]: test for test in tests if test["config"]["severity"].lower() == "error"}
+    assert set(failing) == {f"rules_of_{nodes[test['attached_node']]['name']}" for test in failing.values()}
+    keys = {test["attached_node"]: test["test_metadata"]["kwargs"].get("primary_key") for test in failing.values()}
+    models = {name: node for name, node in nodes.items() if node["resource_type"] == "model"}
+    assert {name for name, node in models.items() if node["access"] == "public"} <= set(keys)
+    for name in models.keys() & keys.keys():
+        assert keys[name] == models[name]["config"]["meta"]["primary_key"], name
