@@ -167,13 +167,13 @@ def _events(
             key = get_asset_check_key_for_test(manifest, TRANSLATOR, unique_id, project=DBT_PROJECT)
             if key and key in context.selected_asset_check_keys and status in {"pass", "warn", "fail", "error"}:
                 severity = dg.AssetCheckSeverity.WARN if status == "warn" else dg.AssetCheckSeverity.ERROR
-                why = {"what fails": result["message"]} if status != "pass" and result.get("message") else {}
                 yield dg.AssetCheckResult(
                     passed=status == "pass",
                     asset_key=key.asset_key,
                     check_name=key.name,
                     severity=severity,
-                    metadata={**metadata, "failing rows": result.get("failures") or 0, **why},
+                    description=result.get("message"),
+                    metadata={**metadata, "failing rows": result.get("failures") or 0},
                 )
         elif status == "success":
             output = TRANSLATOR.get_asset_spec(manifest, unique_id, DBT_PROJECT).key.to_python_identifier()
