@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
 import pytest
 
 from orchestration.build.broken import name_broken_rules
+from orchestration.build.facts import write_facts
 from orchestration.build.project import DBT_PROJECT, PROJECT_DIR
 from orchestration.build.results import failures
+from tests.conftest import REPOSITORY
 
 PROJECT = {
     "dbt_project.yml": """
@@ -117,18 +121,22 @@ class Build:
     results: dict[str, dict[str, Any]]
 
 
+def write_files(project: Path, files: dict[str, str]) -> None:
+    """Lay a project out, with the generic tests of ours."""
+    shutil.copytree(PROJECT_DIR / "tests" / "generic", project / "tests" / "generic")
+    for name, text in files.items():
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text), encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     project = tmp_path_factory.mktemp("rules")
     tests = "".join(RULES.format(name=name) for name in TABLES)
     files = PROJECT | {f"models/{name}.sql": TABLE.format(rows=rows) for name, rows in TABLES.items()}
-    for name, text in files.items():
-        path = project / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(dedent(text), encoding="utf-8")
+    write_files(project, files)
     (project / "models" / "models.yml").write_text("models:\n" + indent(dedent(tests), "  "), encoding="utf-8")
-    (project / "tests").mkdir()
-    shutil.copytree(PROJECT_DIR / "tests" / "generic", project / "tests" / "generic")
     done = subprocess.run(
         [
             *(sys.executable, "-m", "dbt.cli.main", "--no-send-anonymous-usage-stats", "build"),
@@ -184,6 +192,36 @@ def test_the_rules_of_a_table_are_what_dagster_shows_beside_the_result(build):
     described = test["meta"]["description"]
     assert described.startswith("key fund, day, line_no; key other, amount; key other, line_no; side in ('buy',")
     assert described.endswith("a price has a remark")
+
+
+def test_a_build_leaves_the_broken_rules_in_its_results(tmp_path):
+    project, data_dir = tmp_path / "project", tmp_path / "data"
+    files = PROJECT | {
+        "profiles.yml": PROJECT["profiles.yml"].replace("warehouse", f"{data_dir}/build/warehouse"),
+        "seeds/position.csv": "position_id,stop_pct\nsafe,-5\nodd,5\n",
+        "seeds/position.yml": """
+            seeds:
+              - name: position
+                data_tests:
+                  - rules:
+                      name: rules_of_position
+                      arguments: {primary_key: [position_id], each_row: [stop_pct < 0]}
+        """,
+    }
+    write_files(project, files)
+    write_facts(data_dir, {"source": "sandbox", "start_date": "2026-01-02", "version": "0"})
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestration.build.steps", str(tmp_path / "target"), "--project", str(project)],
+        cwd=REPOSITORY,
+        env={**os.environ, "SMALLCAP_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    results = json.loads((tmp_path / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
+    found = {result["unique_id"].split(".")[2]: (result["status"], result["message"]) for result in results}
+    assert found["rules_of_position"] == ("fail", "stop_pct < 0: 1 rows, for example position_id odd, stop_pct 5")
 
 
 def test_every_published_table_has_its_key_among_its_rules() -> None:
