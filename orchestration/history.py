@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SQLITE_BUSY_TIMEOUT_SECONDS, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 # settings of dagster.yaml that say where the history is kept
@@ -38,7 +39,7 @@ def open_history(home: Path) -> dg.DagsterInstance:
 class EventLog(SqliteEventLogStorage):
     """Dagster's event log in SQLite, in the same files.
 
-    Dagster opens and closes each database several times for each event. A run of this project stores some 2,000 events,
+    Dagster opens and closes each database several times for each event. A run of this project stores 1,000 and more,
     and each closing makes SQLite copy its journal into the database and wait for the disk. Here the databases used last
     stay open. `docs/decisions/event-log.md` has the measurement.
     """
@@ -68,11 +69,14 @@ class EventLog(SqliteEventLogStorage):
             os.utime(self.path_for_shard(shard))
 
     def _engine(self, shard: str) -> Engine:
-        engine = self._engines.pop(shard, None) or create_engine(
-            self.conn_string_for_shard(shard),
-            poolclass=QueuePool,
-            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
-        )
+        engine = self._engines.pop(shard, None)
+        if engine is None:
+            engine = create_engine(
+                self.conn_string_for_shard(shard),
+                poolclass=QueuePool,
+                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+            )
+            event.listen(engine, "connect", _wait_for_the_disk_seldom)
         self._engines[shard] = engine
         if len(self._engines) > OPEN_DATABASES:
             self._engines.popitem(last=False)[1].dispose()
@@ -92,3 +96,11 @@ class EventLog(SqliteEventLogStorage):
         with self._db_lock:
             while self._engines:
                 self._engines.popitem()[1].dispose()
+
+
+def _wait_for_the_disk_seldom(connection: sqlite3.Connection, _: object) -> None:
+    """Wait where the journal is copied into the database and not after each event.
+
+    A power failure may take the newest events with it and leaves the database whole.
+    """
+    connection.execute("pragma synchronous = normal")

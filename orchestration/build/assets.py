@@ -172,6 +172,7 @@ def _events(
                     asset_key=key.asset_key,
                     check_name=key.name,
                     severity=severity,
+                    description=result.get("message"),
                     metadata={**metadata, "failing rows": result.get("failures") or 0},
                 )
         elif status == "success":

@@ -22,6 +22,7 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 from google.protobuf.json_format import MessageToDict
 
+from orchestration.build.broken import name_broken_rules
 from orchestration.build.growth import Growth
 from orchestration.build.resolve import write_decisions
 from orchestration.lake.store import write_atomically
@@ -73,16 +74,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             selection = ["--select", *selected, *(["--exclude", *left_out] if left_out else [])]
             passed = dbt.invoke(["--quiet", "build", *options, *selection]).success
             results.append(json.loads((target / RESULTS).read_text(encoding="utf-8")))
-            if not passed:
-                return 1
             # dbt keeps the database open as long as its process lives, and nobody else could read it
             DuckDBConnectionManager.close_all_connections()
+            if not passed:
+                return 1
             if selected is first:
                 _decide(data_dir)
         growth.end()
     finally:
         if results:
-            write_atomically(target / RESULTS, json.dumps(_as_one(results)).encode())
+            whole = _as_one(results)
+            database = data_dir / "build" / "warehouse.duckdb"
+            name_broken_rules(whole["results"], target / "manifest.json", database)
+            write_atomically(target / RESULTS, json.dumps(whole).encode())
     return 0
 
 

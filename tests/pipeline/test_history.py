@@ -67,6 +67,13 @@ def test_a_page_that_follows_a_run_is_told_of_its_events(home):
     assert "counting" in told
 
 
+def test_the_disk_is_not_waited_for_after_each_event(home):
+    with open_history(home) as ours, ours.event_log_storage._connect("index") as connection:
+        modes = [connection.exec_driver_sql(f"pragma {name}").scalar() for name in ("journal_mode", "synchronous")]
+    # 1 is normal, which keeps a database with this kind of journal whole
+    assert modes == ["wal", 1]
+
+
 def test_runs_beyond_the_open_databases_stay_readable(home):
     with open_history(home) as ours:
         runs = [run(ours) for _ in range(OPEN_DATABASES + 2)]
