@@ -56,14 +56,20 @@ FILINGS_START = "2024-06-30"
 class SandboxDirectory:
     """A data directory that the whole job fills from the sandbox market, as `make run` does."""
 
-    def __init__(self, root: Path, start: str = "2024-01-02", holdings_start: str = "2026-05-01") -> None:
+    def __init__(
+        self,
+        root: Path,
+        start: str = "2024-01-02",
+        holdings_start: str = "2026-05-01",
+        filings_start: str = FILINGS_START,
+    ) -> None:
         self.root = root
         self.data = root / "data"
         self.printed = ""
         self._range = {
             "SMALLCAP_START": start,
             "SMALLCAP_HOLDINGS_START": holdings_start,
-            "SMALLCAP_FILINGS_START": FILINGS_START,
+            "SMALLCAP_FILINGS_START": filings_start,
         }
 
     def environment(self, today: str) -> dict[str, str]:

@@ -109,6 +109,10 @@ class Session:
         """Whether this vendor may be asked: it is among SMALLCAP_VENDORS, and the clock is not behind the lake."""
         return vendor in self.settings.vendors and not self.is_behind
 
+    def expected(self, vendor: str, behind: dict[str, str]) -> dict[str, str]:
+        """What is behind, where its vendor is among SMALLCAP_VENDORS: nobody waits for what is not asked."""
+        return behind if vendor in self.settings.vendors else {}
+
     @property
     def is_behind(self) -> bool:
         """Whether the lake was filled after this clock: a replay of the past reads what was known, and asks nothing."""

@@ -88,7 +88,9 @@ def constituents(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.
         "dates_waiting_for_budget": waiting,
         **pictures(session, "holding_snapshot", "as_of_date", lines, "lines in the file"),
     }
-    return result(session, batch, ["holding_snapshot", "holding"], behind, OUTLIERS, extra)
+    return result(
+        session, batch, ["holding_snapshot", "holding"], session.expected("blackrock", behind), OUTLIERS, extra
+    )
 
 
 def membership_funds() -> dict[str, str]:

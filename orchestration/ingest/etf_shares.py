@@ -73,7 +73,8 @@ def etf_shares(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Ma
         session.lake, "fund_day", "symbol", "as_of_date", "shares_outstanding / 1e6", ("IWM", "SPY"), session.now
     )
     pages = pictures(session, "fund_day", "as_of_date", lines, "million shares")
-    return result(session, batch, ["fund_day"], _behind(session, list(funds["symbol"]), last), OUTLIERS, pages)
+    expected = list(funds[funds["shares_vendor"].isin(list(session.settings.vendors))]["symbol"])
+    return result(session, batch, ["fund_day"], _behind(session, expected, last), OUTLIERS, pages)
 
 
 def _sponsors(session: Session, funds: pd.DataFrame) -> Iterator[tuple[str, FundDays, list[str]]]:

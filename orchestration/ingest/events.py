@@ -53,7 +53,7 @@ def events(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Materi
                 known = stamp(frame["release_date"], lambda _: session.now, session.now, ())
                 batch.add(answer, {"fred_release_date": frame.join(known)})
                 context.log.info(f"release {release}: {answer.outcome}, {answer.rows_accepted} dates")
-    behind = _behind(session.lake, releases, session.now)
+    behind = session.expected("fred", _behind(session.lake, releases, session.now))
     return result(session, batch, ["fred_release_date"], behind, OUTLIERS)
 
 

@@ -61,7 +61,7 @@ def filings(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Mater
     }
     lines = last_year(session.lake, "fund_filing", "fund", "report_date", "lines", ("IWM", "IWB"), session.now)
     pages = pictures(session, "fund_filing", "report_date", lines, "lines in the report")
-    return result(session, batch, TABLES, behind, OUTLIERS, pages)
+    return result(session, batch, TABLES, session.expected("sec", behind), OUTLIERS, pages)
 
 
 def user_agent(session: Session) -> str:

@@ -72,7 +72,8 @@ def macro(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Materia
         session.now,
     )
     pages = pictures(session, "fred_observation", "observation_date", lines, "percent")
-    return result(session, batch, ["fred_observation"], _behind(session, series), OUTLIERS, pages)
+    behind = session.expected("fred", _behind(session, series))
+    return result(session, batch, ["fred_observation"], behind, OUTLIERS, pages)
 
 
 def fred_client(session: Session) -> Fred:

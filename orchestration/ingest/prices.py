@@ -91,7 +91,8 @@ def prices(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Materi
     )
     indexed = {name: 100 * series / series.iloc[0] for name, series in lines.items()}
     pages = pictures(session, "yahoo_bar", "session_date", indexed, "a year ago = 100")
-    return result(session, batch, ["yahoo_bar", "yahoo_action"], _behind(session, symbols, last), OUTLIERS, pages)
+    behind = session.expected("yahoo", _behind(session, symbols, last))
+    return result(session, batch, ["yahoo_bar", "yahoo_action"], behind, OUTLIERS, pages)
 
 
 def ask(yahoo: Yahoo, session: Session, symbol: str, first: dt.date, last: dt.date) -> Answer:

@@ -57,7 +57,7 @@ def options(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Mater
         session.lake, "option_quote", "underlying", "session_date", "underlying_price", tuple(symbols), session.now
     )
     pages = pictures(session, "option_quote", "session_date", lines, "underlying, USD")
-    behind = _behind(session, "option_quote", "underlying", symbols, skipped)
+    behind = session.expected("yahoo", _behind(session, "option_quote", "underlying", symbols, skipped))
     return result(session, batch, ["option_quote"], behind, OPTION_OUTLIERS, pages | _said(skipped))
 
 
@@ -76,7 +76,7 @@ def fund_valuation(context: dg.AssetExecutionContext, config: IngestConfig) -> d
         session.lake, "fund_valuation", "symbol", "session_date", "price_to_earnings", tuple(symbols), session.now
     )
     pages = pictures(session, "fund_valuation", "session_date", lines, "price to earnings, as sent")
-    behind = _behind(session, "fund_valuation", "symbol", symbols, skipped)
+    behind = session.expected("yahoo", _behind(session, "fund_valuation", "symbol", symbols, skipped))
     return result(session, batch, ["fund_valuation"], behind, VALUATION_OUTLIERS, pages | _said(skipped))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from orchestration.sandbox.streams import DEFAULT_SEED as SEED
 from orchestration.sandbox.truth import members
+from tests.conftest import SandboxDirectory
 
 # the Microcap fund holds a sample: what it shows can be judged, what it does not show cannot
 FUNDS = {"R1000": "IWB", "R2000": "IWM", "R3000": "IWV", "SP500": "IVV", "RMICRO": "IWC"}
@@ -16,8 +17,11 @@ SAMPLED = {"RMICRO"}
 
 
 @pytest.fixture(scope="module")
-def con(sandbox_release):
-    with duckdb.connect(str(sandbox_release.data / "build" / "warehouse.duckdb"), read_only=True) as connection:
+def con(tmp_path_factory):
+    """The build database of seven years of reports and half a year of the sponsor's files."""
+    directory = SandboxDirectory(tmp_path_factory.mktemp("filed"), start="2019-06-03", filings_start="2019-09-30")
+    directory.run("2026-11-20")
+    with duckdb.connect(str(directory.data / "build" / "warehouse.duckdb"), read_only=True) as connection:
         connection.execute("set TimeZone = 'America/New_York'")
         yield connection
 
@@ -163,7 +167,7 @@ def test_june_2024_is_known_in_november(con):
 def test_boundaries_name_their_sources(con):
     """Before the sponsor's first file reports alone tell; among its daily files they tell nothing."""
     sources = con.execute(
-        "select distinct entry_source from fct_index_membership where first_seen < date '2024-06-03'"
+        "select distinct entry_source from fct_index_membership where first_seen < date '2026-05-01'"
     ).fetchall()
     assert sources == [("sec",)]
     between = con.execute(

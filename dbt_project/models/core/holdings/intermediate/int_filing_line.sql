@@ -9,7 +9,7 @@ with reports as (
         filings.available_at,
         sessions.session_index
     from {{ ref('stg_fund_filing') }} as filings
-    inner join {{ ref('dim_session') }} as sessions on filings.book_date = sessions.session_date
+    left join {{ ref('dim_session') }} as sessions on filings.book_date = sessions.session_date
     where
         filings.revision_rank = 1
         and filings.available_at <= {{ now_at() }}
