@@ -177,7 +177,9 @@ def _decisions(
                     link.method if link else "new",
                     round(link.score, 2) if link else 100.0,
                     link.confidence if link else "HIGH",
-                    _change(known[linked_to], known[key], proposals) if linked_to else "new",
+                    _change(known[_before(key, linked_to, members, known)], known[key], proposals)
+                    if linked_to
+                    else "new",
                     linked_to,
                     rival,
                     reason,
@@ -186,10 +188,18 @@ def _decisions(
     return sorted(decisions, key=lambda decision: decision.key)
 
 
+def _before(key: str, linked_to: str, members: Sequence[str], known: Mapping[str, Identity]) -> str:
+    """What a line is compared with: where a report links it, the sponsor's line before it, if there is one."""
+    if not known[key].ticker or known[linked_to].ticker:
+        return linked_to
+    earlier = [item for item in members if known[item].ticker and known[item].first_seen < known[key].first_seen]
+    return max(earlier, key=lambda item: (known[item].first_seen, item), default=linked_to)
+
+
 def _change(one: Identity, other: Identity, proposals: Proposals) -> str:
     """What differs between two identities of one security."""
     before, after = in_order(one, other)
-    if before.cusip and after.cusip and before.cusip != after.cusip:
+    if before.code and after.code and before.code != after.code:
         found = [item for item in steps_between(before, after, proposals.files) if item.verdict == "split"]
         if found:
             return "reverse_split" if found[0].shares and found[0].shares < 1 else "forward_split"

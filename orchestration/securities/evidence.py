@@ -56,6 +56,13 @@ class Identity:
     sightings: tuple[Sighting, ...] = ()
 
     @property
+    def code(self) -> str | None:
+        """The CUSIP, which an American ISIN holds; its first six characters are the issuer."""
+        if self.cusip or not self.isin or not self.isin.startswith("US"):
+            return self.cusip
+        return self.isin[2:11]
+
+    @property
     def first_seen(self) -> dt.date:
         """First as-of date in any fund."""
         return min(sighting.first_seen for sighting in self.sightings)

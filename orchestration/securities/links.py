@@ -208,11 +208,11 @@ def link_issuers(proposals: Proposals) -> None:
     """The same issuer under another CUSIP: a reverse split or a reclassification, or another share class."""
     groups = defaultdict(list)
     for item in proposals.identities:
-        if item.cusip:
-            groups[item.cusip[:6]].append(item)
+        if item.code:
+            groups[item.code[:6]].append(item)
     for group in groups.values():
         for one, other in combinations(group, 2):
-            if one.cusip == other.cusip or one.last_seen >= other.first_seen or proposals.other_class(one, other):
+            if one.code == other.code or one.last_seen >= other.first_seen or proposals.other_class(one, other):
                 continue
             score = name_score(one.name, other.name)
             if score >= SAME_ISSUER_NAME and continuity(one, other, proposals.files) in ("both", "split"):

@@ -49,7 +49,9 @@ def company_of(con) -> dict[str, int]:
     history = company_history(SEED, timeline().at(LAST))
     owner = {history.identities[number].cusip: company for company, number in enumerate(history.first_identity)}
     owner |= {history.identities[number].cusip: company for _, company, number in history.identity_changes}
-    shown = con.execute("select distinct security_id, cusip from fct_holding where security_id is not null").fetchall()
+    shown = con.execute(
+        "select distinct security_id, cusip from fct_holding where security_id is not null and vendor = 'blackrock'"
+    ).fetchall()
     companies: dict[str, int] = {}
     for security, cusip in shown:
         assert companies.setdefault(security, owner[cusip]) == owner[cusip], cusip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestration.securities import Identity
-from tests.securities.test_security_resolution import decide, line, seen
+from orchestration.securities import File, Identity
+from tests.securities.test_security_resolution import DAYS, decide, line, seen
 
 SPONSOR = line("AAA", "ALPHA INC", seen(0, 20, fund="R2000/blackrock"))
 
@@ -59,3 +59,29 @@ def test_another_cusip_is_another_security():
 def test_no_ticker_is_not_one_ticker():
     one, other = decided(report("Alpha Inc", 0, 4), report("Alpine Insurance", 5, 9))
     assert one.security_id != other.security_id
+
+
+def test_a_reverse_split_of_a_line_without_cusip_is_told_by_its_isin():
+    """Reports name foreign shares by ISIN alone, and an American one holds the CUSIP."""
+    files = [File("R2000/sec", day) for day in DAYS[:10]]
+    old = line("", "Alpha Inc", seen(0, 4, fund="R2000/sec", shares=1_000_000, price=0.5), isin="US1234561090")
+    new = line("", "Alpha, Inc.", seen(5, 9, fund="R2000/sec", shares=100_000, price=5.2), isin="US1234562080")
+    decisions = decide(old, new, files=files)
+    assert decisions[new.key].security_id == decisions[old.key].security_id
+    assert (decisions[new.key].method, decisions[new.key].change) == ("issuer", "reverse_split")
+    foreign = replace(new, isin="KY1234562080")
+    decisions = decide(old, foreign, files=files)
+    assert decisions[foreign.key].security_id != decisions[old.key].security_id
+
+
+def test_a_change_is_told_between_lines_of_the_sponsor_where_a_report_links_them():
+    """The report of the new CUSIP is linked first; the sponsor's line is compared with the one before it."""
+    files = [File(fund, day) for fund in ("R2000/sec", "R2000/blackrock") for day in DAYS[:20]]
+    held = {"shares": 1_000_000, "price": 0.5}, {"shares": 100_000, "price": 5.2}
+    old = line("AAA", "ALPHA INC", seen(0, 9, fund="R2000/blackrock", **held[0]), cusip="123456109")
+    reported_old = line("", "Alpha Inc", seen(5, 5, fund="R2000/sec", **held[0]), cusip="123456109")
+    reported_new = line("", "Alpha Inc", seen(15, 15, fund="R2000/sec", **held[1]), cusip="123456208")
+    new = line("AAA", "ALPHA INC", seen(10, 19, fund="R2000/blackrock", **held[1]), cusip="123456208")
+    decisions = decide(old, reported_old, replace(reported_new, key="reported"), new, files=files)
+    assert len({decision.security_id for decision in decisions.values()}) == 1
+    assert decisions[new.key].change == "reverse_split"
