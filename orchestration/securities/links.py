@@ -32,14 +32,15 @@ METHODS = {
     "cusip": (1, "HIGH"),
     "isin": (1, "HIGH"),
     "sedol": (2, "HIGH"),
-    "same_book": (3, "HIGH"),
     "issuer": (3, "HIGH"),
     "ticker_name": (4, "HIGH"),
     "ticker_similar_name": (5, "MEDIUM"),
     "ticker_continuity": (6, "MEDIUM"),
     "name": (7, "MEDIUM"),
-    "report_name": (7, "MEDIUM"),
     "shares_continuity": (8, "MEDIUM"),
+    # after what the sponsor's files say of each other
+    "same_book": (9, "HIGH"),
+    "report_name": (10, "MEDIUM"),
 }
 PROVED = frozenset({"override", "cusip", "isin", "sedol"})
 IDENTIFIERS = ("cusip", "isin", "sedol")

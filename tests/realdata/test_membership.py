@@ -235,7 +235,7 @@ def files_around(con, day: dt.date) -> tuple[int | None, int | None]:
             select distinct as_of_date, session_index
             from fct_holding
             inner join dim_session on as_of_date = session_date
-            where fund = 'IWM'
+            where fund = 'IWM' and vendor = 'blackrock'
         ),
         target as (select max(session_index) as session_index from dim_session where session_date <= $1)
         select
@@ -289,7 +289,7 @@ def test_every_disagreement_at_a_quarter_end_has_its_reason(con, listed, known_a
     junk = excluded(con)
     for ticker in found.missed:
         stays = con.execute(
-            "select valid_from, first_seen, last_seen, valid_to, exit_basis from fct_index_membership "
+            "select valid_from, first_seen, last_seen, valid_to, exit_basis, exit_source from fct_index_membership "
             "where index_code = 'R2000' and list_contains(?, security_id) order by valid_from",
             [[security for security, names in known_as.items() if ticker in names]],
         ).fetchall()
@@ -298,8 +298,11 @@ def test_every_disagreement_at_a_quarter_end_has_its_reason(con, listed, known_a
         elif any(first > day for _, first, *_ in stays):
             # dated to the first file that shows it
             reasons["joined between files"] += 1
-        elif any(last is not None and last < day and basis == "reconstitution" for _, _, last, _, basis in stays):
+        elif any(last is not None and last < day and basis == "reconstitution" for _, _, last, _, basis, _ in stays):
             reasons["deleted, sold between files"] += 1
+        elif any(end is not None and end <= day and "sec" in source for _, _, _, end, _, source in stays):
+            # the reports of the replay are made of the holdings of a near date
+            reasons["gone from the report"] += 1
         elif not stays:
             reasons["in no file"] += 1
         else:

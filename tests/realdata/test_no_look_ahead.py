@@ -187,7 +187,8 @@ RULES = {
     ),
     "mart_migration_matrix": Rule(
         "event_id in (select event_id from {then})",
-        why="an event has rows once files on both sides of it are known, and a file stays as it is",
+        columns=("event_id", "tier_before", "tier_after", "confidence"),
+        why="an event has rows once files on both sides of it are known; later files confirm and close stays",
     ),
     "mart_reconstitution_summary": Rule(
         now_from=SUMMARIES,

@@ -2,7 +2,7 @@
     'ticker': 'security_ticker', 'name': 'upper(trim(name))', 'cusip': 'cusip', 'isin': 'isin', 'sedol': 'sedol',
 } %}
 
-with runs as (
+with said as (
     {% for id_type, expression in types.items() %}
     select
         runs.security_id,
@@ -13,7 +13,6 @@ with runs as (
         runs.last_seen,
         runs.first_absent,
         struct_pack(
-            -- the sponsor writes one name for all of its files, reports another
             is_of_sponsor := {{ source_of('runs.book_code') }} <> 'sec',
             first_seen := runs.first_seen,
             last_seen := runs.last_seen,
@@ -30,6 +29,22 @@ with runs as (
         and {{ source_of('runs.book_code') }} <> 'all'
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
+),
+
+named_by_sponsor as (
+    select distinct security_id
+    from said
+    where struct_extract(precedence, 'is_of_sponsor')
+),
+
+-- A report writes a name otherwise than the sponsor does, and that is no rename.
+runs as (
+    select *
+    from said
+    where
+        id_type <> 'name'
+        or struct_extract(precedence, 'is_of_sponsor')
+        or security_id not in (select named_by_sponsor.security_id from named_by_sponsor)
 ),
 
 -- Where the value can change: a run begins, or one ends while another goes on.
