@@ -290,7 +290,7 @@ def test_code_blocks_are_the_example_files() -> None:
     written = [text for language, text in blocks if language == "sql"]
     assert written
     assert [text for text in written if text not in queries] == []
-    assert {language for language, _ in blocks} == {"python", "sql", "sh", "text"}
+    assert {language for language, _ in blocks} == {"python", "sql", "sh", "text", "yaml"}
 
 
 QUERIES = sorted(set(re.findall(r'make query SQL="([^"]+)"', ALL)))
