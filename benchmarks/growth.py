@@ -31,6 +31,8 @@ FILLED = dt.date(2026, 11, 19)
 NEXT = [day.isoformat() for day in sessions_between(FILLED, FILLED + dt.timedelta(days=5))[1:]]
 # stored whole on every session, with the date of that session
 DAILY_SNAPSHOTS = ("option_quote", "fund_valuation")
+# a document of the SEC is asked for once, not once a day
+ASKED_ONCE = ("filing",)
 KINDS = ("unchanged", "new_session")
 
 
@@ -196,7 +198,11 @@ def _questions(old: Path) -> tuple[list[pa.Table], list[pa.Table]]:
         rows.filter((pc.field("vendor") == group["vendor"]) & (pc.field("dataset") == group["dataset"]))
         for group in groups
     ]
-    newest = [found.filter(pc.field("is_newest")) for found in asked]
+    newest = [
+        found.filter(pc.field("is_newest"))
+        for group, found in zip(groups, asked, strict=True)
+        if group["dataset"] not in ASKED_ONCE
+    ]
     return [found.select(REQUEST.schema.names) for found in asked], [
         found.select(REQUEST.schema.names) for found in newest
     ]
