@@ -38,7 +38,9 @@ def link_changes(proposals: Proposals) -> None:
             gone[sighting.fund, sighting.last_seen].append((item, sighting))
             come[sighting.fund, sighting.first_seen].append((item, sighting))
     taken = {(link.key, link.other) for link in proposals.links}
-    followed, preceded = {link.key for link in proposals.links}, {link.other for link in proposals.links}
+    # that a report shows a line too does not say that the sponsor's line goes on
+    settled = [link for link in proposals.links if proposals.same_kind(link)]
+    followed, preceded = {link.key for link in settled}, {link.other for link in settled}
     # for each pair the funds whose shares agree, and what the other evidence is
     exact: dict[Pair, set[str]] = defaultdict(set)
     alike: dict[Pair, str] = {}

@@ -107,7 +107,8 @@ def resolve(
     """Decide which identities are one security.
 
     A function of the sets given: neither the order of rows nor repeated rows change a decision. The id of a security
-    comes from its earliest identity, so it stays as history grows forward.
+    comes from its earliest line in the sponsor's files, or in reports where these alone show it, so it stays as history
+    grows forward.
 
     Args:
         identities: Every identity with its sightings.
@@ -159,7 +160,8 @@ def _decisions(
     known = proposals.known
     decisions = []
     for members in components.members.values():
-        root = min(members, key=lambda key: (known[key].first_seen, key))
+        # a report of the past that comes later does not rename what the sponsor's files show
+        root = min(members, key=lambda key: (not known[key].ticker, known[key].first_seen, key))
         reached: dict[str, tuple[str | None, Link | None]] = {root: (None, None)}
         waiting = [root]
         while waiting:

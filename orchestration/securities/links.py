@@ -38,7 +38,7 @@ METHODS = {
     "ticker_continuity": (6, "MEDIUM"),
     "name": (7, "MEDIUM"),
     "shares_continuity": (8, "MEDIUM"),
-    # after what the sponsor's files say of each other
+    # after what joins two lines of the sponsor's files
     "same_book": (9, "HIGH"),
     "report_name": (10, "MEDIUM"),
 }
@@ -121,6 +121,10 @@ class Proposals:
         before, after = in_order(one, other)
         self.rivals.append((after.key, before.key, reason))
 
+    def same_kind(self, link: Link) -> bool:
+        """Whether a link is between two lines of the sponsor's files, or two of reports, which name no tickers."""
+        return bool(self.known[link.key].ticker) == bool(self.known[link.other].ticker)
+
     def plain_ticker(self, identity: Identity) -> str:
         """The ticker without separators."""
         return plain_ticker(identity.ticker, self.classes)
@@ -198,11 +202,16 @@ def link_reported_names(proposals: Proposals) -> None:
             if item.first_seen <= reported.last_seen
             and reported.first_seen <= item.last_seen
             and not proposals.other_class(item, reported)
-            and not (item.cusip and reported.cusip and item.cusip != reported.cusip)
+            and not _contradict(item.code, reported.code)
+            and not _contradict(item.isin, reported.isin)
         ]
         if len({proposals.plain_ticker(item) for item in near}) == 1:
             for item in near:
                 proposals.propose("report_name", reported, item, 100)
+
+
+def _contradict(one: str | None, other: str | None) -> bool:
+    return bool(one and other and one != other)
 
 
 def link_issuers(proposals: Proposals) -> None:
@@ -301,10 +310,11 @@ def _same_name(proposals: Proposals, before: Identity, after: Identity, block: l
     other_code = bool(before.cusip and after.cusip and before.cusip != after.cusip)
     if other_code and not shares_agree:
         return
+    tickers = "other ticker" if before.ticker and after.ticker else "no ticker"
     if any(item.verdict in ("none", "split") for item in steps):
-        proposals.near_miss(before, after, f"names {score:.0f} of 100 alike, other ticker, shares and price break")
+        proposals.near_miss(before, after, f"names {score:.0f} of 100 alike, {tickers}, shares and price break")
     elif not shares_agree and _has_siblings(proposals, before, after, block):
-        proposals.near_miss(before, after, f"names {score:.0f} of 100 alike, other ticker, more than one line of it")
+        proposals.near_miss(before, after, f"names {score:.0f} of 100 alike, {tickers}, more than one line of it")
     else:
         proposals.propose("name", before, after, score)
 

@@ -23,7 +23,8 @@ from orchestration.securities.lattice import lattice, nodes_of
 from tests.membership.chain import build, sql
 
 HERE = Path(__file__).resolve().parent
-FUNDS = {"IWM": "R2000", "IWB": "R1000", "IVV": "SP500"}
+# the last is the book of one source, of which the others must hear nothing
+FUNDS = {"IWM": "R2000", "IWB": "R1000", "IVV": "SP500", "IWB/sec": "R1000/sec"}
 FIRST = dt.date(2025, 1, 1)
 START = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
 SESSIONS = 45
@@ -290,9 +291,9 @@ def compare_revisions(con: duckdb.DuckDBPyConnection, world: World) -> int:
     load(con, world)
     lattice_tables(con, world)
     build(con, EVERY_MOMENT)
-    con.execute("create or replace table expected as from fct_index_membership_revision")
+    con.execute("create or replace table expected as from int_membership_revision")
     build(con)
-    con.execute("create or replace table found as from fct_index_membership_revision")
+    con.execute("create or replace table found as from int_membership_revision")
     lost = con.execute("select * from expected except all select * from found order by all").fetchall()
     invented = con.execute("select * from found except all select * from expected order by all").fetchall()
     assert (lost, invented) == ([], [])
@@ -334,7 +335,7 @@ def test_another_fund_s_later_file_ends_a_stay(con):
     files += [simple_file("IWM", 10, 1), simple_file("IWB", 10, 2)]
     compare_revisions(con, simple_world(files, {("IWM", 10)}))
     stays = con.execute(
-        "select valid_to, known_from, known_to is null from found where index_code = 'R2000' order by known_from"
+        "select valid_to, known_from, known_to is null from found where book_code = 'R2000' order by known_from"
     ).fetchall()
     absent_date = FIRST + dt.timedelta(days=10)
     assert [(valid_to, stands) for valid_to, _, stands in stays] == [(None, False), (None, False), (absent_date, True)]

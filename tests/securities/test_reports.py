@@ -52,8 +52,13 @@ def test_the_class_tells_which_of_two_lines_of_a_name_is_meant():
 
 
 def test_another_cusip_is_another_security():
-    sponsor, found = decided(replace(SPONSOR, cusip="111111111"), report("Alpha Inc", cusip="222222222"))
-    assert found.security_id != sponsor.security_id
+    for code, other in (
+        ({"cusip": "111111111"}, {"cusip": "222222222"}),
+        ({"cusip": "111111111"}, {"isin": "US2222222220"}),
+        ({"isin": "US1111111110"}, {"isin": "KY2222222220"}),
+    ):
+        sponsor, found = decided(replace(SPONSOR, **code), report("Alpha Inc", **other))
+        assert found.security_id != sponsor.security_id
 
 
 def test_no_ticker_is_not_one_ticker():
@@ -85,3 +90,20 @@ def test_a_change_is_told_between_lines_of_the_sponsor_where_a_report_links_them
     decisions = decide(old, reported_old, replace(reported_new, key="reported"), new, files=files)
     assert len({decision.security_id for decision in decisions.values()}) == 1
     assert decisions[new.key].change == "reverse_split"
+
+
+def test_a_report_of_a_line_does_not_hide_that_it_changed_ticker_and_name():
+    files = [File(fund, day, 1.0) for fund in ("R2000/sec", "R2000/blackrock") for day in DAYS]
+    old = line("AAA", "ALPHA INC", seen(0, 9, fund="R2000/blackrock", shares=1234567))
+    new = line("ZZZ", "OMEGA CORP", seen(10, 20, fund="R2000/blackrock", shares=1234567, price=10.1))
+    reported = line("", "Alpha Inc", seen(5, 5, fund="R2000/sec", shares=1234567))
+    decisions = decide(old, new, reported, files=files, same_book={(reported.key, old.key)})
+    assert len({decision.security_id for decision in decisions.values()}) == 1
+    assert decisions[new.key].method == "shares_continuity"
+
+
+def test_a_security_keeps_its_id_when_a_report_of_the_past_comes():
+    alone = decide(SPONSOR)[SPONSOR.key].security_id
+    for first in (0, 5):
+        past = report("Alpha Inc", first, first)
+        assert decided(SPONSOR, past, same_book={(past.key, SPONSOR.key)})[0].security_id == alone

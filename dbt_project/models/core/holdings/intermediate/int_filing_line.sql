@@ -180,8 +180,7 @@ select
         ' ',
         lines.payload_sha256,
         lines.accession,
-        count(sold.line_no) over (partition by lines.accession),
-        sum(sold.line_no * sold.line_no) over (partition by lines.accession)
+        sum(cast(hash(sold.line_no) as hugeint)) over (partition by lines.accession)
     )) as payload_sha256
 from lines
 left join sold

@@ -104,15 +104,13 @@ select
             -- out before the Friday: only what the fund sold or another fund took
             then case when is_sold or is_elsewhere then reconstitution_of_deletion end
         -- Held to the end at full size and then in no fund: bought, not deleted. Some funds sell on the session
-        -- after the Friday, and then prices that moved say that nobody bought the company. The file after a report is a
-        -- quarter away: that the fund had not begun to sell says nothing.
+        -- after the Friday, and then prices that moved say that nobody bought the company.
         when
             reconstitutions_between = 0
             and not is_gone
             and (
                 coalesce(is_sold, true)
                 or is_elsewhere
-                or starts_with(vendors, 'sec')
                 or (is_priced and reconstitution_of_deletion = last_index)
             )
             then reconstitution_of_deletion

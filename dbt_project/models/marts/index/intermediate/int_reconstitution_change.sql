@@ -248,7 +248,7 @@ evidence as (
     group by book_code, security_id, change_date
 ),
 
--- What reports to the SEC alone show rests on nothing else.
+-- Sector and first day are those that the same source shows.
 securities as (
     select
         'all' as source,
