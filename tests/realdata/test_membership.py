@@ -309,18 +309,21 @@ def test_every_disagreement_at_a_quarter_end_has_its_reason(con, listed, known_a
             pytest.fail(f"{day} {ticker} {stays}")
     for security in found.invented:
         stay = con.execute(
-            "select ticker, first_seen, last_seen, valid_to, confidence from fct_index_membership "
+            "select ticker, first_seen, last_seen, valid_to, confidence, entry_source from fct_index_membership "
             "where index_code = 'R2000' and security_id = ? and least(first_seen, valid_from) <= ? "
             "and coalesce(valid_to > ?, true)",
             [security, day, day],
         ).fetchone()
         assert stay is not None
-        ticker, first, last, valid_to, confidence = stay
+        ticker, first, last, valid_to, confidence, source = stay
         if last is not None and last < day and valid_to is not None and valid_to > day:
             reasons["left between files"] += 1
             assert confidence != "HIGH"
         elif first > day:
             reasons["bought after the event"] += 1
+        elif first >= day - dt.timedelta(days=5) and source.endswith("sec"):
+            reasons["in the report already"] += 1
+            assert confidence == "LOW"
         else:
             reasons["under another ticker"] += 1
             assert reasons["under another ticker"] <= 3, stay
