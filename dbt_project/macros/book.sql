@@ -15,3 +15,8 @@
 {% macro source_of(book_code) -%}
     coalesce(nullif(split_part({{ book_code }}, '/', 2), ''), 'all')
 {%- endmacro %}
+
+{# Whether a vendor's files are reports to the SEC: a quarter apart, with collateral, without tickers and sectors. #}
+{% macro is_report(vendor) -%}
+    {{ vendor }} = 'sec'
+{%- endmacro %}

@@ -126,7 +126,9 @@ def _decisions(
 ) -> list[tuple]:
     """One decision for each identity."""
     # what goes on from a file to the next is seen in files of one source, so the books of all sources are left out
-    identities, runs, files = ([row for row in rows if "/" in row["book_code"]] for rows in (identities, runs, files))
+    files = [row for row in files if row["source"] != "all"]
+    books = {row["book_code"] for row in files}
+    identities, runs = ([row for row in rows if row["book_code"] in books] for rows in (identities, runs))
     nodes: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for row in runs:
         nodes.setdefault((row["identity_key"], row["book_code"]), []).append((row["first_node"], row["last_node"]))

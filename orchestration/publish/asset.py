@@ -3,15 +3,20 @@
 import dagster as dg
 
 from orchestration.build.assets import warehouse
+from orchestration.build.project import DBT_PROJECT
+from orchestration.build.record import read_json
 from orchestration.ingest.common import OWNER
 from orchestration.publish.release import publish
-from orchestration.publish.tables import is_published
+from orchestration.publish.tables import published_tables
 from orchestration.settings import load_settings
+
+TABLES = published_tables(read_json(DBT_PROJECT.manifest_path))
+READ = {table.name for table in TABLES} | {table.open_edition.name for table in TABLES if table.open_edition}
 
 
 @dg.asset(
-    # all else in the warehouse is there for these, and for what the open edition reads instead of them
-    deps=[key for key in warehouse.keys if is_published(key.path[-1]) or key.path[-1].startswith("int_filed_")],
+    # all else in the warehouse is there for these
+    deps=[key for key in warehouse.keys if key.path[-1] in READ],
     group_name="publish",
     owners=[OWNER],
     kinds={"python", "duckdb", "parquet"},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from orchestration.publish.edition import OPEN_LICENCE
 from orchestration.publish.tables import SCHEMA, Table, quoted
 
 # The catalogues themselves are ours: they say what exists and under which licence.
@@ -56,7 +57,9 @@ def licensing(
         and not HOLDINGS_COLUMNS.isdisjoint(table.column_names)
     )
     if by_source:
-        return Licensing(table.licence or "BlackRock: personal use", True, True, "false")
+        # where filings have a version of their own, the table holds rows of both
+        licence = "; ".join(("BlackRock: personal use", *([OPEN_LICENCE] if table.open_edition else [])))
+        return Licensing(table.licence or licence, True, True, "false")
     present = {t.name: t for t in published}
     links = {
         column: (CATALOGUES[key], key)

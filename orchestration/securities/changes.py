@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from orchestration.securities.evidence import ALIKE_SHARES, Files, Identity, Sighting, other_sector, step
+from orchestration.securities.evidence import ALIKE_SHARES, Files, Identity, Sighting, other_issuer, other_sector, step
 from orchestration.securities.links import NEAR_DAYS, Proposals
 from orchestration.securities.names import name_score
 
@@ -107,7 +107,7 @@ def _may_change(proposals: Proposals, before: Identity, after: Identity) -> bool
     """Whether class, issuer and sector allow a change of ticker and name."""
     if proposals.other_class(before, after) or other_sector(before, after):
         return False
-    return not (before.cusip and after.cusip and before.cusip[:6] != after.cusip[:6])
+    return not other_issuer(before, after)
 
 
 def _same_funds(files: Files, before: Identity, after: Identity) -> bool:

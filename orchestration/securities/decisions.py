@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestration.securities.changes import link_changes
-from orchestration.securities.evidence import File, Files, Identity, merge_runs, overlap, steps_between
+from orchestration.securities.evidence import File, Files, Identity, contradict, merge_runs, overlap, steps_between
 from orchestration.securities.links import (
     PROVED,
     Link,
@@ -201,7 +201,7 @@ def _before(key: str, linked_to: str, members: Sequence[str], known: Mapping[str
 def _change(one: Identity, other: Identity, proposals: Proposals) -> str:
     """What differs between two identities of one security."""
     before, after = in_order(one, other)
-    if before.code and after.code and before.code != after.code:
+    if contradict(before.code, after.code):
         found = [item for item in steps_between(before, after, proposals.files) if item.verdict == "split"]
         if found:
             return "reverse_split" if found[0].shares and found[0].shares < 1 else "forward_split"

@@ -205,9 +205,19 @@ def continuity(before: Identity, after: Identity, files: Files, most_files: int 
     return "unknown"
 
 
+def contradict(one: str | None, other: str | None) -> bool:
+    """Whether both are known and differ."""
+    return bool(one and other and one != other)
+
+
 def other_sector(one: Identity, other: Identity) -> bool:
     """Whether both sectors are known and differ."""
-    return bool(one.sector and other.sector and one.sector != other.sector)
+    return contradict(one.sector, other.sector)
+
+
+def other_issuer(one: Identity, other: Identity) -> bool:
+    """Whether both issuers are known and differ."""
+    return bool(one.code and other.code and one.code[:6] != other.code[:6])
 
 
 def held_together(one: Iterable[Sighting], other: Iterable[Sighting]) -> bool:

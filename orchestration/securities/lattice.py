@@ -40,7 +40,7 @@ class Node:
     node_no: int
     as_of_date: dt.date
     moment_no: int
-    version: tuple
+    version: int
     is_session: bool
     lines: int
     weight_sum_pct: float | None
@@ -227,7 +227,7 @@ def nodes_of(rows: Iterable[Mapping[str, Any]]) -> list[Node]:
             node_no=row["node_no"],
             as_of_date=row["as_of_date"],
             moment_no=row["moment_no"],
-            version=(row["vendor"] != "sec", row["known_at"], row["snapshot_seq"]),
+            version=-row["revision_rank"],
             is_session=row["session_index"] is not None,
             lines=row["lines"],
             weight_sum_pct=row["weight_sum_pct"],

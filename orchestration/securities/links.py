@@ -20,7 +20,9 @@ from orchestration.securities.evidence import (
     Files,
     Identity,
     continuity,
+    contradict,
     held_together,
+    other_issuer,
     other_sector,
     steps_between,
 )
@@ -202,16 +204,12 @@ def link_reported_names(proposals: Proposals) -> None:
             if item.first_seen <= reported.last_seen
             and reported.first_seen <= item.last_seen
             and not proposals.other_class(item, reported)
-            and not _contradict(item.code, reported.code)
-            and not _contradict(item.isin, reported.isin)
+            and not contradict(item.code, reported.code)
+            and not contradict(item.isin, reported.isin)
         ]
         if len({proposals.plain_ticker(item) for item in near}) == 1:
             for item in near:
                 proposals.propose("report_name", reported, item, 100)
-
-
-def _contradict(one: str | None, other: str | None) -> bool:
-    return bool(one and other and one != other)
 
 
 def link_issuers(proposals: Proposals) -> None:
@@ -252,7 +250,7 @@ def _same_ticker(proposals: Proposals, before: Identity, after: Identity) -> Non
         return
     score = name_score(before.name, after.name)
     exact = proposals.plain_name[before.key] == proposals.plain_name[after.key]
-    recoded = bool(before.cusip and after.cusip and before.cusip[:6] != after.cusip[:6])
+    recoded = other_issuer(before, after)
     gap = (after.first_seen - before.last_seen).days
     detail = f"same ticker, names {score:.0f} of 100 alike"
     spelling = name_score(before.name, after.name, strict=True) >= SPELLING_NAME
@@ -307,8 +305,7 @@ def _same_name(proposals: Proposals, before: Identity, after: Identity, block: l
         return
     steps = [item for item in steps_between(before, after, proposals.files) if item.files <= 2]
     shares_agree = any(item.verdict in ("both", "shares") for item in steps)
-    other_code = bool(before.cusip and after.cusip and before.cusip != after.cusip)
-    if other_code and not shares_agree:
+    if contradict(before.code, after.code) and not shares_agree:
         return
     tickers = "other ticker" if before.ticker and after.ticker else "no ticker"
     if any(item.verdict in ("none", "split") for item in steps):

@@ -10,7 +10,7 @@ from orchestration.securities.lattice import Node, State, lattice
 def node(number: int, day: int, lines: int = 2000, moment: int = 1, **extra) -> Node:
     known = {"weight_sum_pct": 100.0, "zero_weight_lines": 0, "lines_sha256": str(number), "is_session": True} | extra
     return Node(
-        book="R2000", node_no=number, as_of_date=dt.date(2025, 6, day), moment_no=moment, version=(moment,),
+        book="R2000", node_no=number, as_of_date=dt.date(2025, 6, day), moment_no=moment, version=moment,
         lines=lines, **known,
     )  # fmt: skip
 
@@ -55,8 +55,8 @@ def test_the_bounds_of_a_weight_sum_are_inclusive():
 
 
 def test_files_a_quarter_away_say_nothing_of_a_size():
-    far = Node("R2000", 2, dt.date(2025, 9, 11), 1, (1,), True, 900, 100.0, 0, "b")
-    near = Node("R2000", 2, dt.date(2025, 9, 10), 1, (1,), True, 900, 100.0, 0, "b")
+    far = Node("R2000", 2, dt.date(2025, 9, 11), 1, 1, True, 900, 100.0, 0, "b")
+    near = Node("R2000", 2, dt.date(2025, 9, 10), 1, 1, True, 900, 100.0, 0, "b")
     assert states_at([node(1, 2, 1000), far], 1)[2].is_usable
     assert states_at([node(1, 2, 1001), near], 1)[2].unusable_reason == "truncated"
 

@@ -137,6 +137,9 @@ def _number(files: list[dict]) -> None:
     for file in sorted(files, key=lambda f: (f["book_code"], f["as_of_date"], f["snapshot_seq"])):
         nodes[file["book_code"]] = file["node_no"] = nodes.get(file["book_code"], 0) + 1
         file["known_moment"] = by_day[file["known_at"].date()]
+        versions = [f for f in files if (f["book_code"], f["as_of_date"]) == (file["book_code"], file["as_of_date"])]
+        newest_first = sorted(versions, key=lambda f: (f["known_at"], f["snapshot_seq"]), reverse=True)
+        file["revision_rank"] = newest_first.index(file) + 1
         file["moment_no"] = moments.index(file["known_moment"]) + 1
 
 

@@ -66,7 +66,7 @@ def test_the_whole_edition_holds_the_table_itself(builds: Builds, data_dir: Path
     assert said["left_out"] is None
     assert said["edition"] == {"with_restricted": True, "with_identifiers": True}
     table = said["tables"]["dim_security"]
-    assert (table["licence"], table["may_redistribute"]) == ("BlackRock: personal use", False)
+    assert (table["licence"], table["may_redistribute"]) == ("BlackRock: personal use; SEC EDGAR: public domain", False)
     assert table["open_edition"] is None
 
 

@@ -187,8 +187,7 @@ RULES = {
     ),
     "mart_migration_matrix": Rule(
         "event_id in (select event_id from {then})",
-        columns=("event_id", "tier_before", "tier_after", "confidence"),
-        why="an event has rows once files on both sides of it are known; later files confirm and close stays",
+        why="an event has rows once files on both sides of it are known, and a file stays as it is",
     ),
     "mart_reconstitution_summary": Rule(
         now_from=SUMMARIES,

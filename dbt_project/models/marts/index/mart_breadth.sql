@@ -10,7 +10,7 @@ with lines as (
         known_at
     from {{ ref('fct_holding') }}
     -- reports to the SEC are a quarter apart
-    where vendor <> 'sec'
+    where not {{ is_report('vendor') }}
 ),
 
 -- What a file says of itself decides, not the files around it: those come later. Weights printed with two decimals

@@ -1,9 +1,3 @@
-select
-    event_id,
-    tier_before,
-    tier_after,
-    names,
-    weight_pct,
-    confidence
+select * exclude (source)
 from {{ ref('int_migration_matrix') }}
 where source = 'all'

@@ -20,7 +20,7 @@ with lines as (
             and changes.is_changed
     {%- endif %}
     -- reports to the SEC name no sectors
-    where holdings.vendor <> 'sec'
+    where not {{ is_report('holdings.vendor') }}
 ),
 
 -- What a file says of itself decides, not the files around it: those come later. Weights printed with two decimals

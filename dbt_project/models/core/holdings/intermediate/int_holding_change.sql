@@ -8,7 +8,7 @@ with digests as (
     left join {{ ref('dim_session') }} as sessions on files.as_of_date = sessions.session_date
     where
         files.revision_rank = 1
-        and files.vendor <> 'sec'
+        and not {{ is_report('files.vendor') }}
         and {{ source_of('files.book_code') }} = 'all'
 ),
 

@@ -8,10 +8,12 @@ with measured as (
         snapshot_seq,
         known_at,
         -- a report lists what its collateral was lent for; the sponsor's files do not
-        count_if(vendor <> 'sec' or asset_class = 'Equity') as lines,
+        count_if(not {{ is_report('vendor') }} or asset_class = 'Equity') as lines,
         count_if(is_constituent) as constituents,
         -- that of a report is checked when it is read: lent shares are in it beside what was received for them
-        cast(sum(cast(case when vendor <> 'sec' then weight_pct end as decimal(18, 6))) as double) as weight_sum_pct,
+        cast(
+            sum(cast(case when not {{ is_report('vendor') }} then weight_pct end as decimal(18, 6))) as double
+        ) as weight_sum_pct,
         -- a weight printed as 0.00 is up to 0.005
         count_if(weight_pct = 0 and is_constituent) as zero_weight_lines,
         max(payload_sha256) as payload_sha256
@@ -35,6 +37,7 @@ fingerprints as (
 books as (
     select
         measured.*,
+        sources.source,
         {{ book_code('instruments.index_code', 'sources.source') }} as book_code
     from measured
     inner join {{ ref('dim_instrument') }} as instruments on measured.fund = instruments.symbol
@@ -47,6 +50,7 @@ nodes as (
         measured.vendor,
         measured.fund,
         measured.book_code,
+        measured.source,
         measured.as_of_date,
         measured.snapshot_seq,
         measured.known_at,
@@ -63,11 +67,11 @@ nodes as (
         -- 1 for the newest version of the date; a file of the sponsor stands before a report to the SEC
         row_number() over (
             partition by measured.book_code, measured.as_of_date
-            order by measured.vendor = 'sec', measured.known_at desc, measured.snapshot_seq desc
+            order by {{ is_report('measured.vendor') }}, measured.known_at desc, measured.snapshot_seq desc
         ) as revision_rank,
         cast(row_number() over (
             partition by measured.book_code
-            order by measured.as_of_date, measured.vendor <> 'sec', measured.snapshot_seq
+            order by measured.as_of_date, not {{ is_report('measured.vendor') }}, measured.snapshot_seq
         ) as integer) as node_no
     from books as measured
     left join fingerprints

@@ -19,7 +19,6 @@ select
     snapshots.book_code,
     snapshots.fund,
     {{ index_of('snapshots.book_code') }} as index_code,
-    {{ source_of('snapshots.book_code') }} as source,
     snapshots.vendor,
     snapshots.as_of_date,
     snapshots.snapshot_seq,

@@ -118,7 +118,7 @@ judged as (
                     then 'no_listing'
                 when lines.is_sold_down then 'sold_down'
                 -- reports to the SEC name no tickers
-                when periods.security_ticker is null and lines.vendor <> 'sec' then 'no_ticker'
+                when periods.security_ticker is null and not {{ is_report('lines.vendor') }} then 'no_ticker'
                 when not periods.has_ticker_form then 'ticker_form'
                 when lines.price_usd <= 0.01 and coalesce(lines.weight_pct, 0) = 0 then 'no_value'
             end

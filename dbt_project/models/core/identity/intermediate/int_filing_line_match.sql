@@ -18,7 +18,7 @@ with pairs as (
         {{ source_of('reports.book_code') }} = 'sec'
         and reports.revision_rank = 1
         and {{ source_of('files.book_code') }} = 'all'
-        and files.vendor <> 'sec'
+        and not {{ is_report('files.vendor') }}
         and files.revision_rank = 1
     qualify
         row_number() over (
@@ -46,7 +46,7 @@ filed as (
             and pairs.book_date = lines.as_of_date
             and pairs.report_seq = lines.snapshot_seq
     where
-        lines.vendor = 'sec'
+        {{ is_report('lines.vendor') }}
         and lines.asset_class = 'Equity'
         and lines.market_value_usd > 0
 ),

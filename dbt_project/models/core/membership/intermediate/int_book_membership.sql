@@ -1,20 +1,5 @@
 {{ config(materialized='view') }}
 
-select
-    book_code,
-    security_id,
-    valid_from,
-    valid_to,
-    ticker,
-    name,
-    first_seen,
-    last_seen,
-    is_point_in_time,
-    confidence,
-    is_brief,
-    entry_basis,
-    exit_basis,
-    entry_source,
-    exit_source
+select * exclude (known_from, known_to)
 from {{ ref('int_membership_revision') }}
 where known_to is null

@@ -1,20 +1,8 @@
 {{ config(materialized='view') }}
 
 select
-    'sec' as source,
-    index_code,
-    security_id,
-    valid_from,
-    valid_to,
-    ticker,
-    name,
-    first_seen,
-    last_seen,
-    is_point_in_time,
-    confidence,
-    is_brief,
-    entry_basis,
-    exit_basis,
-    entry_source,
-    exit_source
-from {{ ref('int_filed_membership') }}
+    {{ source_of('book_code') }} as source,
+    {{ index_of('book_code') }} as index_code,
+    * exclude (book_code)
+from {{ ref('int_book_membership') }}
+where {{ source_of('book_code') }} = 'sec'

@@ -1,11 +1,5 @@
 {{ config(materialized='view') }}
 
-select
-    event_id,
-    tier_before,
-    tier_after,
-    names,
-    weight_pct,
-    confidence
+select * exclude (source)
 from {{ ref('int_migration_matrix') }}
 where source = 'sec'

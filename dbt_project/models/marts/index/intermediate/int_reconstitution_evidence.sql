@@ -75,12 +75,12 @@ select
     after_gap_sessions,
     coalesce(
         before_gap_sessions
-        <= case before_vendor when 'sec' then {{ report_reach }} else {{ file_reach }} end,
+        <= case when {{ is_report('before_vendor') }} then {{ report_reach }} else {{ file_reach }} end,
         false
     ) as is_near_before,
     coalesce(
         after_gap_sessions
-        <= case after_vendor when 'sec' then {{ report_reach }} else {{ file_reach }} end,
+        <= case when {{ is_report('after_vendor') }} then {{ report_reach }} else {{ file_reach }} end,
         false
     ) as is_near_after
 from beside
