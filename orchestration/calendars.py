@@ -140,6 +140,15 @@ def filing_available_at(accepted_at: dt.datetime, filed_date: dt.date) -> dt.dat
     return dt.datetime.combine(filed_date, EDGAR_OPENS, tzinfo=NEW_YORK)
 
 
+def fails_available_at(period_end: dt.date) -> dt.datetime:
+    """When the SEC's fails-to-deliver file of a half month could first be read, at the latest.
+
+    It shows the first half at the end of the month and the second half about the 15th of the next one: counted from the
+    end of the next month, in New York.
+    """
+    return dt.datetime.combine(month_end(period_end, 1), dt.time(23, 59, 59), tzinfo=NEW_YORK)
+
+
 def observation_available_at(
     observation_date: dt.date, release_lag: str, release_dates: Sequence[dt.date] = ()
 ) -> dt.datetime:

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.lake.store import write_table_atomically
-from orchestration.securities import File, Identity, Override, Sighting, resolve
+from orchestration.securities import File, Identity, Override, ReportedTicker, Sighting, resolve
 from orchestration.securities.lattice import lattice, nodes_of
 
 FILE_AS_KNOWN = pa.schema(
@@ -80,6 +80,7 @@ def write_decisions(database: Path, folder: Path) -> None:
             runs=rows("intermediate.int_identity_run"),
             scales=rows("intermediate.int_holding_scale"),
             matches=rows("intermediate.int_filing_line_match"),
+            tickers=rows("intermediate.int_reported_ticker"),
             overrides=rows("seeds.security_override"),
             classes=rows("seeds.share_class_ticker"),
         )
@@ -121,6 +122,7 @@ def _decisions(
     runs: list[Row],
     scales: list[Row],
     matches: list[Row],
+    tickers: list[Row],
     overrides: list[Row],
     classes: list[Row],
 ) -> list[tuple]:
@@ -184,6 +186,7 @@ def _decisions(
             for row in matches
             if row["identity_key"] and row["file_identity_key"]
         },
+        [ReportedTicker(row["identity_key"], row["ticker"], row["first_date"], row["last_date"]) for row in tickers],
     )
     return [
         (d.key, d.security_id, d.method, d.score, d.confidence, d.change, d.linked_to, d.rival, d.rival_reason)

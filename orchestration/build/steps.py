@@ -34,6 +34,7 @@ FILES_AND_IDENTITIES = (
     "+int_identity_run",
     "+int_holding_scale",
     "+int_filing_line_match",
+    "+int_reported_ticker",
     "resource_type:seed",
 )
 RESULTS = "run_results.json"

@@ -1,4 +1,4 @@
-"""Portfolio reports that the funds file with the SEC each quarter, and the flows of each month in them."""
+"""Portfolio reports that the funds file with the SEC each quarter, and the symbols of the shares they name."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import dagster as dg
 import pandas as pd
 
-from orchestration.calendars import filing_available_at
-from orchestration.ingest.batch import Batch, asked_before
+from orchestration.calendars import fails_available_at, filing_available_at, month_end
+from orchestration.ingest.batch import Batch, asked_before, stamp
 from orchestration.ingest.common import (
     IngestConfig,
     Session,
@@ -23,7 +23,7 @@ from orchestration.lake.store import Lake
 from orchestration.vendors.answer import Answer
 from orchestration.vendors.sec import Entry, Sec
 
-TABLES = ("fund_filing_entry", "fund_filing", "fund_filing_line", "fund_month")
+TABLES = ("fund_filing_entry", "fund_filing", "fund_filing_line", "fund_month", "settlement_fail")
 # A kill loses what was not stored yet: the documents of some fifteen seconds at the pace the SEC is asked at.
 LINES_PER_FLUSH = 25_000
 DOCUMENTS_PER_FLUSH = 100
@@ -44,6 +44,7 @@ def filings(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Mater
 
     The feed of a fund says what it has filed; each document is asked for once. Lines are stored for the funds that
     stand for an index, the flows and returns of the three months for all. A report counts from its acceptance.
+    Reports name no tickers: the SEC's file of fails to deliver around the end of each reported quarter does, by CUSIP.
     """
     session = open_session(context, config)
     funds = seed("fund_filer")
@@ -52,7 +53,9 @@ def filings(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Mater
             sec = Sec(session.connection("sec"), user_agent(session))
             if _ask_feeds(context, session, batch, sec, funds):
                 batch.flush()
-                _ask_documents(context, session, batch, sec, funds)
+                if _ask_documents(context, session, batch, sec, funds):
+                    batch.flush()
+                    _ask_fails(context, session, batch, sec)
     newest = _newest_reports(session.lake, session.now)
     behind = {
         fund: f"newest {newest[fund]}" if fund in newest else "nothing stored"
@@ -92,8 +95,11 @@ def _ask_feeds(
 
 def _ask_documents(
     context: dg.AssetExecutionContext, session: Session, batch: Batch, sec: Sec, funds: pd.DataFrame
-) -> None:
-    """Ask for the documents that are out and not stored, those of the index funds first, the newest first."""
+) -> bool:
+    """Ask for the documents that are out and not stored, those of the index funds first, the newest first.
+
+    False where the SEC answers no more.
+    """
     asked = asked_before(session.lake, "sec", "filing", session.now)
     rows = {row["symbol"]: row for row in funds.to_dict("records")}
     held = _held_lines(session.lake)
@@ -112,14 +118,36 @@ def _ask_documents(
         if is_refused(answer):
             left = len(queue) - number
             context.log.warning(f"the SEC refuses our requests ({answer.detail}): {left} filings wait for the next run")
-            return
+            return False
         if batch.outcomes["skipped"]:
             context.log.warning(f"the SEC keeps failing: {len(queue) - number} filings wait for the next run")
-            return
+            return False
         if documents >= DOCUMENTS_PER_FLUSH or lines >= LINES_PER_FLUSH:
             batch.flush()
             documents = lines = 0
             session.progress(context, "sec", number, len(queue), f"{fund} {entry.filed_date}", batch)
+    return True
+
+
+def _ask_fails(context: dg.AssetExecutionContext, session: Session, batch: Batch, sec: Sec) -> None:
+    """Ask for the file of fails to deliver at the end of each quarter with stored lines, the newest first."""
+    asked = asked_before(session.lake, "sec", "fails", session.now)
+    reported = {month_end(day) for days in _held_lines(session.lake).values() for day in days}
+    for period_end in sorted(reported, reverse=True):
+        earlier = asked.get(f"{period_end}", [])
+        if not session.refresh and not is_filing_due(earlier, session.now):
+            continue
+        answer = sec.fails(period_end)
+        frames = {}
+        if "settlement_fail" in answer.rows and answer.payload:
+            rows = answer.rows["settlement_fail"]
+            path = session.lake.archive(answer.payload, answer.file_format, "sec", "fails")
+            known = stamp(rows["period_end"], fails_available_at, session.now, earlier)
+            frames["settlement_fail"] = rows.assign(file_path=path).join(known)
+        batch.add(answer, frames)
+        if is_refused(answer) or batch.outcomes["skipped"]:
+            context.log.warning(f"the SEC answers no more ({answer.detail}): files of fails wait for the next run")
+            return
 
 
 def _take(session: Session, batch: Batch, fund: str, answer: Answer, held: dict[dt.date, int]) -> int:

@@ -319,6 +319,24 @@ FUND_MONTH = RawTable(
     ),
     key=("vendor", "fund", "month_end", "accession"),
 )
+SETTLEMENT_FAIL = RawTable(
+    "settlement_fail",
+    pa.schema(
+        [
+            ("vendor", pa.string()),
+            ("period_end", pa.date32()),  # last day of the half month that the file is of
+            ("cusip", pa.string()),
+            ("symbol", pa.string()),  # of the exchange, without separators
+            ("name", pa.string()),  # 30 characters of it
+            ("first_settlement_date", pa.date32()),  # on which shares under this symbol were not delivered
+            ("last_settlement_date", pa.date32()),
+            ("file_path", pa.string()),  # the file as received, below raw/
+        ]
+    ),
+    key=("vendor", "period_end"),
+    is_snapshot=True,
+    not_compared=("file_path",),
+)
 REQUEST = RawTable(
     "request",
     pa.schema(
@@ -373,6 +391,7 @@ TABLES: dict[str, RawTable] = {
         FUND_FILING,
         FUND_FILING_LINE,
         FUND_MONTH,
+        SETTLEMENT_FAIL,
         REQUEST,
         QUARANTINE,
     )

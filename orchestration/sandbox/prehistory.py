@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from string import ascii_uppercase
 
 import numpy as np
 
@@ -74,6 +75,7 @@ def prehistory(seed: int) -> Prehistory:
     identities = [history.identities[number] for number in history.first_identity[:count]]
     price, shares = list(block.cents[0] / 100.0), list(history.shares[:count])
     taken = {item.name.split()[0] for item in history.identities}
+    tickers = {item.ticker for item in history.identities}
     bits = block.bits[0].copy()
     eras: list[Era] = []
     for event in reversed([item for item in reconstitutions() if item.effective_date < START]):
@@ -86,7 +88,7 @@ def prehistory(seed: int) -> Prehistory:
             gone = []
             for company in arrived.tolist():
                 gone.append(len(identities))
-                identities.append(_gone(draws, FIRST_ISSUER + len(identities), taken))
+                identities.append(_gone(draws, FIRST_ISSUER + len(identities), taken, tickers))
                 price.append(price[company])
                 shares.append(shares[company])
             bits = np.append(bits, np.full(len(gone), index, dtype=np.uint8))
@@ -99,8 +101,8 @@ def prehistory(seed: int) -> Prehistory:
     return Prehistory(tuple(identities), np.array(price), np.array(shares), tuple(reversed(whole)))
 
 
-def _gone(draws: np.random.Generator, issuer: int, taken: set[str]) -> Identity:
-    """A company nobody remembers: its first word is like no other."""
+def _gone(draws: np.random.Generator, issuer: int, taken: set[str], tickers: set[str]) -> Identity:
+    """A company nobody remembers: its first word and its ticker are like no other."""
     while True:
         word = "".join(
             str(draws.choice(list(part))) for part in ("BDFGKLMNPRSTVZ", "AEIOU", "LMNRST", "AEIOU", "KNRSX")
@@ -108,9 +110,12 @@ def _gone(draws: np.random.Generator, issuer: int, taken: set[str]) -> Identity:
         word += str(draws.choice(("LAND", "DALE", "MERE", "HURST", "WORTH", "COMBE")))
         if word not in taken:
             taken.add(word)
+            made = (word[:3] + letter for letter in word[3:] + ascii_uppercase)
+            ticker = next(text for text in made if text not in tickers)
+            tickers.add(ticker)
             sector = int(draws.integers(len(SECTORS)))
             trade = TRADES[sector][int(draws.integers(len(TRADES[sector])))]
-            return identity(issuer, 10, word[:4], f"{word} {trade} INC"[:35])
+            return identity(issuer, 10, ticker, f"{word} {trade} INC"[:35])
 
 
 def bits_at(seed: int, session: int) -> np.ndarray:

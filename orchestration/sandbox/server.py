@@ -11,7 +11,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from orchestration.sandbox import wire_blackrock, wire_fred, wire_options, wire_sec, wire_sponsors, wire_yahoo
+from orchestration.sandbox import (
+    wire_blackrock,
+    wire_fred,
+    wire_options,
+    wire_sec,
+    wire_sec_fails,
+    wire_sponsors,
+    wire_yahoo,
+)
 from orchestration.sandbox.http import Request, Response, page
 from orchestration.sandbox.streams import DEFAULT_SEED
 from orchestration.sandbox.timeline import Clock
@@ -19,7 +27,7 @@ from orchestration.sandbox.timeline import Clock
 Wire = Callable[[Request, Clock, int], Response | None]
 WIRES: tuple[Wire, ...] = (
     wire_blackrock.answer, wire_yahoo.answer, wire_fred.answer, wire_sponsors.answer, wire_options.answer,
-    wire_sec.answer,
+    wire_sec.answer, wire_sec_fails.answer,
 )  # fmt: skip
 LOG = logging.getLogger(__name__)
 

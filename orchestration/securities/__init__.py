@@ -7,6 +7,6 @@ carried out. The module `lattice` follows the files of each fund through the mom
 
 from orchestration.securities.decisions import Decision, resolve
 from orchestration.securities.evidence import File, Identity, Sighting
-from orchestration.securities.links import Override
+from orchestration.securities.links import Override, ReportedTicker
 
-__all__ = ["Decision", "File", "Identity", "Override", "Sighting", "resolve"]
+__all__ = ["Decision", "File", "Identity", "Override", "ReportedTicker", "Sighting", "resolve"]

@@ -18,11 +18,13 @@ from orchestration.securities.links import (
     Link,
     Override,
     Proposals,
+    ReportedTicker,
     in_order,
     link_identifiers,
     link_issuers,
     link_names,
     link_reported_names,
+    link_reported_tickers,
     link_reports,
     link_reviewed,
     link_tickers,
@@ -103,6 +105,7 @@ def resolve(
     overrides: Sequence[Override] = (),
     share_classes: Mapping[str, str] | None = None,
     same_book: Iterable[tuple[str, str]] = (),
+    reported_tickers: Iterable[ReportedTicker] = (),
 ) -> list[Decision]:
     """Decide which identities are one security.
 
@@ -116,6 +119,7 @@ def resolve(
         overrides: Reviewed decisions.
         share_classes: Symbol with a separator, by ticker of the fund.
         same_book: Keys of two identities that were shown for one line of one book, by a report and by the sponsor.
+        reported_tickers: Symbols of the CUSIPs of lines of reports.
 
     Returns:
         One decision for each identity, by key.
@@ -129,6 +133,7 @@ def resolve(
     link_issuers(proposals)
     link_tickers(proposals)
     link_names(proposals)
+    link_reported_tickers(proposals, reported_tickers)
     link_reported_names(proposals)
     link_changes(proposals)
     components = Components(unique, proposals.forbidden)

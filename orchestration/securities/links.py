@@ -42,7 +42,8 @@ METHODS = {
     "shares_continuity": (8, "MEDIUM"),
     # after what joins two lines of the sponsor's files
     "same_book": (9, "HIGH"),
-    "report_name": (10, "MEDIUM"),
+    "report_ticker": (10, "MEDIUM"),
+    "report_name": (11, "MEDIUM"),
 }
 PROVED = frozenset({"override", "cusip", "isin", "sedol"})
 IDENTIFIERS = ("cusip", "isin", "sedol")
@@ -71,6 +72,16 @@ class Override:
     other_ticker: str = ""
     other_name: str = ""
     other_cusip: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class ReportedTicker:
+    """The symbol of the CUSIP of a line of a report, from its first to its last settlement date."""
+
+    key: str
+    ticker: str
+    first_date: dt.date
+    last_date: dt.date
 
 
 @dataclass(frozen=True, order=True)
@@ -189,6 +200,36 @@ def link_reports(proposals: Proposals, same_book: Iterable[tuple[str, str]]) -> 
             proposals.propose("same_book", before, after, name_score(before.name, after.name))
 
 
+def link_reported_tickers(proposals: Proposals, tickers: Iterable[ReportedTicker]) -> None:
+    """The ticker inferred for a line of a report, and the line of the sponsor's files that carries it at that time."""
+    carrying = defaultdict(list)
+    for item in proposals.identities:
+        if item.ticker:
+            carrying[proposals.plain_ticker(item)].append(item)
+    for inferred in sorted(tickers):
+        reported = proposals.known.get(inferred.key)
+        if reported is None or reported.ticker:
+            continue
+        for item in carrying[inferred.ticker]:
+            score = name_score(item.name, reported.name)
+            if (
+                item.first_seen <= inferred.last_date
+                and inferred.first_date <= item.last_seen
+                and score >= SAME_TICKER_NAME
+                and _may_be_reported(proposals, item, reported)
+            ):
+                proposals.propose("report_ticker", reported, item, score)
+
+
+def _may_be_reported(proposals: Proposals, item: Identity, reported: Identity) -> bool:
+    """Whether class and identifiers of a line of the sponsor allow that a line of a report is the same security."""
+    return not (
+        proposals.other_class(item, reported)
+        or contradict(item.code, reported.code)
+        or contradict(item.isin, reported.isin)
+    )
+
+
 def link_reported_names(proposals: Proposals) -> None:
     """The name of a report, which has no tickers, and the one line of the sponsor's files of its time that has it."""
     named = defaultdict(list)
@@ -203,9 +244,7 @@ def link_reported_names(proposals: Proposals) -> None:
             for item in named[proposals.plain_name[reported.key]]
             if item.first_seen <= reported.last_seen
             and reported.first_seen <= item.last_seen
-            and not proposals.other_class(item, reported)
-            and not contradict(item.code, reported.code)
-            and not contradict(item.isin, reported.isin)
+            and _may_be_reported(proposals, item, reported)
         ]
         if len({proposals.plain_ticker(item) for item in near}) == 1:
             for item in near:

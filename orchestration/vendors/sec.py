@@ -1,4 +1,4 @@
-"""SEC EDGAR: the monthly portfolio reports of funds (Form N-PORT), which are public each quarter."""
+"""SEC: the portfolio reports of funds (Form N-PORT), public each quarter, and the files of fails to deliver."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import numpy as np
 from orchestration.calendars import CALENDAR_START, NEW_YORK, month_end, previous_session, session_on_or_before
 from orchestration.vendors.answer import Answer, Parsed, Question, Rejected, ask, jsonable
 from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire, is_web_page
+from orchestration.vendors.sec_fails import file_path, read_fails
 from orchestration.vendors.tables import table, table_of_columns
 
 FEED = "/cgi-bin/browse-edgar"
@@ -61,7 +62,7 @@ class Entry:
 
 
 class Sec:
-    """Portfolio reports of funds.
+    """Portfolio reports of funds, and files of fails to deliver.
 
     Args:
         connection: How to reach www.sec.gov.
@@ -144,6 +145,24 @@ class Sec:
 
         return ask(self._transport, question, work)
 
+    def fails(self, period_end: dt.date) -> Answer:
+        """Ask which symbols the CUSIPs traded under in half a month.
+
+        Args:
+            period_end: The 15th of a month or its last day.
+
+        Returns:
+            Table settlement_fail, one row per CUSIP and symbol; `not_found` where the SEC shows no such file.
+        """
+        question = Question("sec", "fails", f"{period_end}", period_end, period_end, "zip")
+
+        def work() -> Parsed:
+            reply = self._transport.get(file_path(period_end), {}, self._headers)
+            _check(reply)
+            return read_fails(reply, period_end)
+
+        return ask(self._transport, question, work)
+
 
 def book_date(report_date: dt.date) -> dt.date:
     """The session whose portfolio a filing shows: the one before the last session of the period.
@@ -165,8 +184,8 @@ def _without_collecting() -> Generator[None]:
             gc.enable()
 
 
-def _root(reply: Reply) -> ET.Element:
-    """The document, if it is one and brings no entities of its own."""
+def _check(reply: Reply) -> None:
+    """Refuse what is no file, named as the SEC means it."""
     if reply.status == 403:
         title = _TITLE.search(reply.body)
         said = f": {title.group(1).decode('utf-8', 'replace')[:80]}" if title else ""
@@ -174,6 +193,11 @@ def _root(reply: Reply) -> ET.Element:
     check_wire(reply)
     if reply.status != 200:
         raise VendorError("malformed", f"HTTP {reply.status}", reply.status)
+
+
+def _root(reply: Reply) -> ET.Element:
+    """The document, if it is one and brings no entities of its own."""
+    _check(reply)
     body = reply.body.removeprefix(b"\xef\xbb\xbf").lstrip()
     declared = _DECLARED.match(body)
     if declared and declared.group(1).decode().lower() not in _ENCODINGS:

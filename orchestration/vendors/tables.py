@@ -171,6 +171,15 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "reinvested_usd": "float",
         "total_return_pct": "float",
     },
+    "settlement_fail": {
+        "vendor": "text",
+        "period_end": "date",
+        "cusip": "text",
+        "symbol": "text",
+        "name": "text",
+        "first_settlement_date": "date",
+        "last_settlement_date": "date",
+    },
 }
 
 

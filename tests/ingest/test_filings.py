@@ -73,6 +73,7 @@ def test_a_second_run_asks_for_nothing_it_has(take, rows, monkeypatch):
     assert set(first["outcomes"]) <= {"ok", "empty"}
     assert first["checks"]["coverage"].passed
     assert (again["requests"], again["rows_added"]) == (0, 0)
+    assert rows("select count(*) from request where dataset = 'fails'") == [(2,)]
     # 26 feeds, and of each fund the reports of June and September
     assert rows("select count(*) from request where dataset = 'filing_feed'") == [(26,)]
     assert rows(
@@ -83,6 +84,13 @@ def test_a_second_run_asks_for_nothing_it_has(take, rows, monkeypatch):
     assert rows(stored.format("equity_weight_pct is not null"))[0][0::2] == (5, True)
     assert rows(stored.format("equity_weight_pct is null"))[0][0] == FLOWS_ONLY
     assert rows("select count(distinct fund) from fund_filing_line") == [(5,)]
+    fails = (
+        "select cast(period_end as varchar), bool_and(is_availability_assumed), max(available_at) from {} group by 1"
+    )
+    assert rows(f"{fails.format('settlement_fail')} order by 1") == [
+        ("2024-06-30", True, at("2024-07-31T23:59:59")),
+        ("2024-09-30", True, at("2024-10-31T23:59:59")),
+    ]
     # a day later nothing is due: the reports are in, and amendments are looked for once a week
     with sandbox_server(D(2024, 12, 3)) as url:
         assert take("2024-12-03", url)["requests"] == 0
@@ -160,6 +168,11 @@ def test_who_is_shut_out_stops_and_the_next_run_goes_on(take, rows, replay):
         second = take("2026-08-31", replay.url, "live", **live)
         # the feeds were answered today; 10 reports of index funds and one of SPY are left
         assert second["outcomes"]["ok"] == 10
+        # the replay has no files of fails: they are missed by name, and asked for again an hour later
+        assert (
+            second["outcomes"]["not_found"]
+            == rows("select count(distinct report_date) from fund_filing_line", "live")[0][0]
+        )
         assert take("2026-08-31", replay.url, "live", **live)["outcomes"] == {}
     finally:
         replay.clear()

@@ -7,10 +7,14 @@ import datetime as dt
 import duckdb
 import pytest
 
+from orchestration.sandbox.companies import company_history
+from orchestration.sandbox.prehistory import prehistory
 from orchestration.sandbox.streams import DEFAULT_SEED as SEED
+from orchestration.sandbox.timeline import timeline
 from orchestration.sandbox.truth import members
 from tests.conftest import SandboxDirectory
 
+LAST = dt.date(2026, 11, 20)
 # the Microcap fund holds a sample: what it shows can be judged, what it does not show cannot
 FUNDS = {"R1000": "IWB", "R2000": "IWM", "R3000": "IWV", "SP500": "IVV", "RMICRO": "IWC"}
 SAMPLED = {"RMICRO"}
@@ -20,7 +24,7 @@ SAMPLED = {"RMICRO"}
 def con(tmp_path_factory):
     """The build database of seven years of reports and half a year of the sponsor's files."""
     directory = SandboxDirectory(tmp_path_factory.mktemp("filed"), start="2019-06-03", filings_start="2019-09-30")
-    directory.run("2026-11-20")
+    directory.run(f"{LAST}")
     with duckdb.connect(str(directory.data / "build" / "warehouse.duckdb"), read_only=True) as connection:
         connection.execute("set TimeZone = 'America/New_York'")
         yield connection
@@ -81,6 +85,18 @@ def test_members_at_every_quarter_end(con, security_of, index_code):
     assert common / shown >= 0.995
     if index_code not in SAMPLED:
         assert common / true >= 0.995
+
+
+def test_a_ticker_that_is_inferred_is_one_the_share_had(con, security_of):
+    rows = con.execute(
+        "select security_id, ticker, is_ticker_inferred from fct_index_membership_by_source where source = 'sec'"
+    ).fetchall()
+    assert {is_inferred for *_, is_inferred in rows} == {True, None}
+    assert sum(ticker is not None for _, ticker, _ in rows) / len(rows) > 0.99
+    had: dict[str, set[str]] = {}
+    for item in (*prehistory(SEED).identities, *company_history(SEED, timeline().at(LAST)).identities):
+        had.setdefault(security_of.get(item.cusip, item.cusip), set()).add(item.ticker)
+    assert [(security, ticker) for security, ticker, _ in rows if ticker and ticker not in had[security]] == []
 
 
 def true_changes(

@@ -149,7 +149,8 @@ def _runs(shown: dict[tuple[str, int], set[str]]) -> list[dict]:
         for name in names:
             run = open_runs.get((book_code, name))
             if run is None or run["last_node"] != node - 1:
-                run = {"book_code": book_code, "security_id": name, "first_node": node, "ticker": name, "name": None}
+                said = {"ticker": name, "is_ticker_inferred": False, "name": None}
+                run = {"book_code": book_code, "security_id": name, "first_node": node} | said
                 open_runs[book_code, name] = run
                 runs.append(run)
             run["last_node"] = node
@@ -191,6 +192,7 @@ RUNS = {
     "first_node": NUMBER,
     "last_node": NUMBER,
     "ticker": TEXT,
+    "is_ticker_inferred": YES,
     "name": TEXT,
 }
 EVENTS = {"event_type": TEXT, "event_date": DATE, "first_session": DATE}

@@ -26,7 +26,8 @@ INPUTS = {
         earlier_newest_node integer, earlier_newest_date date
     """,
     "int_presence": """
-        book_code varchar, security_id varchar, first_node integer, last_node integer, ticker varchar, name varchar
+        book_code varchar, security_id varchar, first_node integer, last_node integer, ticker varchar,
+        is_ticker_inferred boolean, name varchar
     """,
     "int_arrival_evidence": """
         book_code varchar, security_id varchar, first_node integer, known_at timestamptz, has_parent_by_price boolean,

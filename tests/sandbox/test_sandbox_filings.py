@@ -137,6 +137,43 @@ def test_reports_name_no_ticker_spell_names_out_and_hold_what_is_no_share(sec, t
     assert not lines["value_usd"].is_monotonic_decreasing
 
 
+def test_fails_to_deliver_name_the_symbols_of_most_shares_of_a_book(sec, today):
+    entry = entries(sec, "IWM", today)[0]
+    end = report(sec, "IWM", entry)["fund_filing"]["report_date"].iloc[0]
+    answer = sec.fails(end)
+    assert (answer.outcome, answer.rejected) == ("ok", ())
+    named = answer.rows["settlement_fail"].set_index("cusip")["symbol"]
+    assert named.index.is_unique
+    assert named.is_unique
+    truth = members(DEFAULT_SEED, "R2000", end)
+    found = [cusip for cusip in truth if cusip in named.index]
+    assert 0.9 < len(found) / len(truth) < 0.96
+    assert [cusip for cusip in found if named[cusip] != truth[cusip]] == []
+    # a bar in a name, and a line that names no symbol
+    assert "SYNTHETIC TEST|STOCK" in set(answer.rows["settlement_fail"]["name"])
+    assert "990000307" not in named.index
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        (D(2019, 9, 30), "ok"),
+        (D(2019, 6, 30), "not_found"),
+        (D(2024, 6, 15), "not_found"),
+        (D(2024, 5, 31), "not_found"),
+        (D(2026, 12, 31), "not_found"),
+    ],
+)
+def test_a_file_of_fails_is_there_for_the_quarter_ends_that_have_reports(sec, end, outcome):
+    assert sec.fails(end).outcome == outcome
+
+
+def test_a_file_of_fails_is_shown_15_days_after_the_half_month():
+    for day, outcome in ((D(2024, 7, 14), "not_found"), (D(2024, 7, 15), "ok")):
+        with sandbox_server(day) as url:
+            assert Sec(connection("sec", url), "sandbox sandbox@example.com").fails(D(2024, 6, 30)).outcome == outcome
+
+
 def test_shares_held_are_those_of_the_sponsors_file_of_the_book_date(sec, url, today, portfolio):
     entry = next(e for e in entries(sec, "IWB", today) if e.form == "NPORT-P")
     rows = report(sec, "IWB", entry)

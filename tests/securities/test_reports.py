@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestration.securities import File, Identity
+import pytest
+
+from orchestration.securities import File, Identity, ReportedTicker
 from tests.securities.test_security_resolution import DAYS, decide, line, seen
 
 SPONSOR = line("AAA", "ALPHA INC", seen(0, 20, fund="R2000/blackrock"))
@@ -14,8 +16,8 @@ def report(name: str, first: int = 5, last: int = 5, **ids: str) -> Identity:
     return line("", name, seen(first, last, fund="R2000/sec"), **ids)
 
 
-def decided(*identities: Identity, same_book=()):
-    decisions = decide(*identities, same_book=same_book)
+def decided(*identities: Identity, same_book=(), tickers=()):
+    decisions = decide(*identities, same_book=same_book, tickers=tickers)
     return [decisions[item.key] for item in identities]
 
 
@@ -36,6 +38,63 @@ def test_the_name_of_a_report_is_that_of_the_one_line_that_has_it():
     sponsor, found = decided(SPONSOR, report("Alpha Corporation (The)"))
     assert found.security_id == sponsor.security_id
     assert (found.method, found.confidence, found.change) == ("report_name", "MEDIUM", "wording")
+
+
+def inferred(reported: Identity, ticker: str, first: int = 5, last: int = 5) -> ReportedTicker:
+    return ReportedTicker(reported.key, ticker, DAYS[first], DAYS[last])
+
+
+def test_the_ticker_inferred_for_a_report_is_that_of_the_line_named_like_it():
+    reported = report("Alpha Industries, Inc.")
+    sponsor = replace(SPONSOR, name="ALPHA INDUSTRS INC")
+    assert len({decision.security_id for decision in decided(sponsor, reported)}) == 2
+    named, found = decided(sponsor, reported, tickers=[inferred(reported, "AAA")])
+    assert found.security_id == named.security_id
+    assert (found.method, found.confidence) == ("report_ticker", "MEDIUM")
+
+
+def test_an_inferred_ticker_is_compared_without_separators():
+    reported = report("Alpha Industries Inc Class B")
+    sponsor = line("AAA.B", "ALPHA INDUSTRS INC CLASS B", seen(0, 20, fund="R2000/blackrock"))
+    named, found = decided(sponsor, reported, tickers=[inferred(reported, "AAAB")])
+    assert found.security_id == named.security_id
+
+
+@pytest.mark.parametrize(
+    ("sponsor", "reported", "first", "last"),
+    [
+        # another company
+        (SPONSOR, report("Omega Therapeutics, Inc."), 5, 5),
+        # the ticker was another's by then, or not yet this one's
+        (replace(SPONSOR, name="ALPHA INDUSTRS INC"), report("Alpha Industries, Inc.", 25, 25), 21, 25),
+        (
+            line("AAA", "ALPHA INDUSTRS INC", seen(6, 20, fund="R2000/blackrock")),
+            report("Alpha Industries, Inc."),
+            0,
+            5,
+        ),
+        # identifiers, or classes, that contradict
+        (
+            replace(SPONSOR, name="ALPHA INDUSTRS INC", cusip="111111111"),
+            report("Alpha Industries, Inc.", cusip="222222222"),
+            5,
+            5,
+        ),
+        (
+            replace(SPONSOR, name="ALPHA INDUSTRS INC CLASS A"),
+            report("Alpha Industries, Inc. Class B"),
+            5,
+            5,
+        ),
+    ],
+)
+def test_an_inferred_ticker_alone_joins_nothing(sponsor, reported, first, last):
+    named, found = decided(sponsor, reported, tickers=[inferred(reported, "AAA", first, last)])
+    assert found.security_id != named.security_id
+
+
+def test_a_ticker_of_a_line_that_is_not_read_says_nothing():
+    assert len(decided(SPONSOR, tickers=[ReportedTicker("gone", "AAA", DAYS[0], DAYS[9])])) == 1
 
 
 def test_a_name_on_two_tickers_names_neither():

@@ -57,8 +57,11 @@ def key_of(ticker: str, name: str, cusip: str | None) -> str:
     return hashlib.md5(f"{ticker}|{name}|{cusip}".encode(), usedforsecurity=False).hexdigest()
 
 
-def decide(*identities: Identity, files=FILES, overrides=(), classes=None, same_book=()) -> dict[str, Decision]:
-    return {decision.key: decision for decision in resolve(identities, files, overrides, classes or {}, same_book)}
+def decide(
+    *identities: Identity, files=FILES, overrides=(), classes=None, same_book=(), tickers=()
+) -> dict[str, Decision]:
+    decisions = resolve(identities, files, overrides, classes or {}, same_book, tickers)
+    return {decision.key: decision for decision in decisions}
 
 
 def together(one: Identity, other: Identity, **arguments) -> Decision | None:

@@ -45,8 +45,9 @@ newest as (
 
 select
     newest.security_id,
-    newest.ticker,
-    coalesce(share_classes.yahoo_symbol, newest.security_ticker) as yahoo_symbol,
+    coalesce(newest.ticker, filed.ticker) as ticker,
+    case when coalesce(newest.ticker, filed.ticker) is not null then newest.ticker is null end as is_ticker_inferred,
+    coalesce(share_classes.yahoo_symbol, newest.security_ticker, filed.ticker) as yahoo_symbol,
     newest.name,
     newest.cusip,
     newest.isin,
@@ -55,4 +56,6 @@ select
     newest.first_seen,
     newest.last_seen
 from newest
-left join {{ ref('share_class_ticker') }} as share_classes on newest.security_ticker = share_classes.fund_ticker
+left join {{ ref('int_filed_security') }} as filed on newest.security_id = filed.security_id
+left join {{ ref('share_class_ticker') }} as share_classes
+    on coalesce(newest.security_ticker, filed.ticker) = share_classes.fund_ticker

@@ -7,6 +7,7 @@ select
     valid_from,
     valid_to,
     ticker,
+    is_ticker_inferred,
     name,
     first_seen,
     -- null while shown: a date that moved every day would make every row a new revision every day

@@ -1,6 +1,6 @@
 {% set described -%}
-    book_code, security_id, valid_from, valid_to, ticker, name, first_seen, last_seen, is_point_in_time, confidence,
-    is_brief, entry_basis, exit_basis, entry_source, exit_source
+    book_code, security_id, valid_from, valid_to, ticker, is_ticker_inferred, name, first_seen, last_seen,
+    is_point_in_time, confidence, is_brief, entry_basis, exit_basis, entry_source, exit_source
 {%- endset %}
 
 -- Equal rows of consecutive readings are one revision, known from the first of them until the reading after the last.

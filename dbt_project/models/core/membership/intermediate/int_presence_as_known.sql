@@ -10,6 +10,7 @@ with begun as (
         readings.known_moment,
         readings.newest_node,
         runs.ticker,
+        runs.is_ticker_inferred,
         runs.name,
         runs.first_node,
         runs.last_node,
@@ -62,6 +63,7 @@ select
     absent_node,
     second_absent_node,
     ticker,
+    is_ticker_inferred,
     name
 from closed
 -- no usable file shows the run

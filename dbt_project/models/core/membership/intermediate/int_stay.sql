@@ -61,7 +61,8 @@ select
     min(first_index) as first_index,
     max(last_seen) as last_seen,
     max(last_index) as last_index,
-    min_by(ticker, opening_node) as ticker,
+    min_by(ticker, (is_ticker_inferred, opening_node)) as ticker,
+    min(is_ticker_inferred) as is_ticker_inferred,
     min_by(name, opening_node) as name
 from grouped
 group by book_code, security_id, moment_no, stay_no
