@@ -2,22 +2,18 @@
 with marked as (
     select
         *,
-        case
-            when
-                session_before < max(session_date) over (
-                    partition by security_id
-                    order by session_date, session_before, fund
-                    rows between unbounded preceding and 1 preceding
-                ) then 0
-            else 1
-        end as begins_action
+        max(session_date) over (
+            partition by security_id
+            order by session_date, session_before, fund
+            rows between unbounded preceding and 1 preceding
+        ) as seen_until
     from {{ ref('int_security_step') }}
 ),
 
 grouped as (
     select
         *,
-        sum(begins_action) over (
+        sum(case when session_before < seen_until then 0 else 1 end) over (
             partition by security_id
             order by session_date, session_before, fund
             rows between unbounded preceding and current row
@@ -103,23 +99,24 @@ inferred as (
     where is_split or is_opposite
 ),
 
--- What people decided. A row counts from the morning after which it could be known, and once a file shows the new basis.
+-- What people decided. A row counts from the day on which it could be known, and once a file shows the new basis.
 reviewed as (
     select
         reviews.decision,
         identifiers.security_id,
         reviews.session_before,
         reviews.ex_date,
+        last_session.session_index - first_session.session_index as gap_sessions,
         reviews.ratio,
         reviews.distribution_usd,
         reviews.reason,
-        last_session.session_index - first_session.session_index as gap_sessions,
-        min_by(prints.price_usd, struct_pack(session_date := prints.session_date, fund := prints.fund)) as price_after,
-        min_by(prints.available_at, struct_pack(session_date := prints.session_date, fund := prints.fund)) as available_at,
-        min_by(prints.is_availability_assumed, struct_pack(session_date := prints.session_date, fund := prints.fund))
-        as is_availability_assumed,
-        min_by(prints.known_at, struct_pack(session_date := prints.session_date, fund := prints.fund)) as known_at
+        prints.price_usd as price_after,
+        prints.available_at,
+        prints.is_availability_assumed,
+        prints.known_at
     from {{ ref('security_action_review') }} as reviews
+    inner join {{ ref('dim_session') }} as first_session on reviews.session_before = first_session.session_date
+    inner join {{ ref('dim_session') }} as last_session on reviews.ex_date = last_session.session_date
     inner join {{ ref('dim_security_identifier') }} as identifiers
         on
             identifiers.id_type = case when reviews.cusip is null then 'ticker' else 'cusip' end
@@ -130,19 +127,11 @@ reviewed as (
         on
             identifiers.security_id = prints.security_id
             and reviews.ex_date <= prints.session_date
-    inner join {{ ref('dim_session') }} as first_session on reviews.session_before = first_session.session_date
-    inner join {{ ref('dim_session') }} as last_session on reviews.ex_date = last_session.session_date
     where reviews.known_from <= {{ clock_date() }}
-    group by
-        reviews.decision,
-        identifiers.security_id,
-        reviews.session_before,
-        reviews.ex_date,
-        reviews.ratio,
-        reviews.distribution_usd,
-        reviews.reason,
-        first_session.session_index,
-        last_session.session_index
+    qualify
+        row_number() over (
+            partition by identifiers.security_id, reviews.ex_date order by prints.session_date, prints.fund
+        ) = 1
 )
 
 select
