@@ -50,7 +50,7 @@ actions as (
         count(distinct fund) filter (new_per_old = nearest_ratio) as funds_agreeing,
         string_agg(distinct fund, ', ' order by fund) as funds,
         bool_or(has_new_cusip) as has_new_cusip,
-        bool_or(is_opposite) as is_opposite,
+        bool_or(is_large) as is_large,
         max(available_at) filter (nearness = 1) as available_at,
         bool_or(is_availability_assumed) filter (nearness = 1) as is_availability_assumed,
         max(known_at) as known_at
@@ -65,8 +65,14 @@ judged as (
         and (
             funds_agreeing > 1
             or has_new_cusip
-            -- alone, one fund's count of shares proves a plain split between near files only
-            or (is_whole_ratio and gap_sessions <= {{ split_rule('far_sessions') }})
+            -- alone, one fund's count of shares proves a plain split between near files, or one too large for trades
+            or (
+                is_whole_ratio
+                and (
+                    gap_sessions <= {{ split_rule('far_sessions') }}
+                    or greatest(new_per_old, 1 / new_per_old) >= {{ split_rule('far_ratio') }}
+                )
+            )
         ) as is_split
     from actions
 ),
@@ -96,7 +102,7 @@ inferred as (
         is_availability_assumed,
         known_at
     from judged
-    where is_split or is_opposite
+    where is_split or is_large
 ),
 
 -- What people decided. A row counts from the day on which it could be known, and once a file shows the new basis.

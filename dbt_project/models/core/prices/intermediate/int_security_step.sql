@@ -36,7 +36,7 @@ measured as (
         ln(share_ratio) * ln(price_ratio) < 0
         and least(share_move, abs(ln(price_ratio))) > ln({{ split_rule('unresolved_ratio') }})
         -- a reverse split brings a new CUSIP: with the old one the fund sold while the price rose
-        and not (share_ratio < 1 and coalesce(has_same_cusip, false)) as is_opposite,
+        and not (share_ratio < 1 and coalesce(has_same_cusip, false)) as is_large,
         whole_ratio <> 1 and abs(share_ratio / whole_ratio - 1) <= {{ tolerance }} as is_whole_ratio,
         case
             {%- for ratio in split_rule('broken_ratios') %}
@@ -52,9 +52,8 @@ reissues as (
         security_id,
         valid_from
     from {{ ref('dim_security_identifier') }}
-    where
-        id_type = 'cusip'
-        and change in ('reverse_split', 'forward_split', 'reissue')
+    where id_type = 'cusip'
+    qualify id_value <> lag(id_value) over (partition by security_id order by valid_from)
 ),
 
 identified as (
@@ -81,17 +80,19 @@ select
     price_ratio,
     has_new_cusip,
     case
-        when not is_made_up_for then null
+        when not is_made_up_for or files_since > 1 then null
         when is_whole_ratio then whole_ratio
         else broken_ratio
     end as new_per_old,
     is_whole_ratio,
-    is_opposite,
+    is_large,
     available_at,
     is_availability_assumed,
     known_at
 from identified
 where
-    ((is_made_up_for and (is_whole_ratio or broken_ratio is not null)) or is_opposite)
-    -- a line that was away may have come back with any number of shares: only a new CUSIP says that it was a split
-    and (files_since = 1 or has_new_cusip)
+    case
+        when is_made_up_for and files_since = 1 then is_whole_ratio or broken_ratio is not null or is_large
+        -- the fund bought or sold as well, or the line was away and came back: its shares do not tell the ratio
+        else has_new_cusip and is_large
+    end
