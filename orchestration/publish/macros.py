@@ -148,9 +148,9 @@ CONTRIBUTION_BETWEEN = Macro(
         where c.index_code = index_code and c.contribution_pp is not null
         group by c.security_id
     """,
-    comment="What each member added to the return of an index between two dates, in percentage points, linked so that all "
-    "add up to the whole. Base and end are the last sessions with a file of the fund on or before the dates. Example: "
-    "from contribution_between('R2000', '2026-10-30', '2026-11-20') order by contribution_pp desc",
+    comment="What each member added to the return of an index between two dates, in percentage points, linked so that "
+    "all add up to the whole. Base and end are the last sessions with a file of the fund on or before the dates. "
+    "Example: from contribution_between('R2000', '2026-10-30', '2026-11-20') order by contribution_pp desc",
     needs={
         "mart_index_contribution": ("index_code", "session_date", "security_id", "sector", "contribution_pp"),
         "mart_index_replication": ("index_code", "session_date", "previous_session_date", "replicated_return"),

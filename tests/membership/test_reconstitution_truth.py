@@ -1,4 +1,4 @@
-"""Membership, prices and splits against what was injected into the sandbox market, over two and a half years of files."""
+"""Membership, prices and splits against what was injected into the sandbox market, over 2.5 years of files."""
 
 from __future__ import annotations
 
@@ -384,7 +384,8 @@ def test_splits_are_found_and_nothing_else_is_called_one(con, injected_splits):
         f"select count(*), count(*) filter ({matched}) from fct_security_action as action where action_type = 'split'"
     ).fetchone()
     seen, hit = con.execute(
-        "select count(*), count(action.security_id) from injected_splits as split left join fct_security_action as action "
+        "select count(*), count(action.security_id) "
+        "from injected_splits as split left join fct_security_action as action "
         "on split.security_id = action.security_id and split.session_date > action.session_before "
         "and split.session_date <= action.ex_date and abs(split.ratio / action.ratio - 1) < 1e-9 where split.is_seen"
     ).fetchone()
@@ -399,7 +400,8 @@ def test_a_split_next_to_its_day_is_dated_by_it(con, injected_splits):
     rows = con.execute(
         "select action.ex_date, split.session_date from fct_security_action as action "
         "inner join dim_session as one on action.session_before = one.session_date "
-        "inner join dim_session as two on action.ex_date = two.session_date and two.session_index = one.session_index + 1 "
+        "inner join dim_session as two on action.ex_date = two.session_date "
+        "and two.session_index = one.session_index + 1 "
         "inner join injected_splits as split on split.security_id = action.security_id and split.ratio = action.ratio "
         "and split.session_date between action.session_before and action.ex_date"
     ).fetchall()
@@ -452,7 +454,7 @@ def test_contributions_replicate_the_index(con):
     found = {code: values for code, *values in rows}
     assert found.keys() == {"R1000", "R2000", "R3000", "RMICRO", "SP500"}
     days, median, worst, covered = found["R2000"]
-    # the market moves the members of the Russell 2000 by what the index does; of the others it knows no more than a fund
+    # the market moves the members of the Russell 2000 by what its index does, and no other index
     assert days > 120
     assert median <= 0.005
     assert worst <= 0.05

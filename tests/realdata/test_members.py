@@ -54,14 +54,16 @@ def test_no_split_between_these_files_is_unresolved(walk):
 
 
 def test_files_without_prices_give_none(walk):
-    days = walk.sql("select distinct session_date from fct_security_price_daily where session_date between '2025-06-01' "
-                    "and '2025-10-31'")  # fmt: skip
+    days = walk.sql(
+        "select distinct session_date from fct_security_price_daily "
+        "where session_date between '2025-06-01' and '2025-10-31'"
+    )
     assert days.empty
 
 
 def test_reports_to_the_sec_give_no_prices(walk):
     funds = walk.sql(
-        "select count(*) as n from fct_security_price_daily as p where not exists ("
-        "select 1 from fct_holding as h where h.fund = p.fund and h.as_of_date = p.session_date and h.vendor = 'blackrock')"
+        "select count(*) as n from fct_security_price_daily as p where not exists (select 1 from fct_holding as h "
+        "where h.fund = p.fund and h.as_of_date = p.session_date and h.vendor = 'blackrock')"
     )
     assert funds["n"].tolist() == [0]

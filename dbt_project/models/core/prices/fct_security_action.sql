@@ -65,14 +65,8 @@ judged as (
         and (
             funds_agreeing > 1
             or has_new_cusip
-            -- alone, one fund's count of shares proves a plain split between near files, or one too large for trades
-            or (
-                is_whole_ratio
-                and (
-                    gap_sessions <= {{ split_rule('far_sessions') }}
-                    or greatest(new_per_old, 1 / new_per_old) >= {{ split_rule('far_ratio') }}
-                )
-            )
+            -- alone, one fund's count of shares proves a plain split between near files only
+            or (is_whole_ratio and gap_sessions <= {{ split_rule('far_sessions') }})
         ) as is_split
     from actions
 ),

@@ -24,9 +24,20 @@ notable as (
     select
         *,
         abs(ln(share_ratio)) as share_move,
-        case when share_ratio > 1 then round(share_ratio) else 1 / round(1 / share_ratio) end as whole_ratio
+        greatest(share_ratio, 1 / share_ratio) as factor
     from changes
     where abs(ln(share_ratio)) > ln({{ split_rule('least_ratio') }})
+),
+
+-- Large splits come in fives: 49.4 is 50.
+whole as (
+    select
+        *,
+        case
+            when factor > 10 and abs(factor / (5 * round(factor / 5)) - 1) <= {{ tolerance }} then 5 * round(factor / 5)
+            else round(factor)
+        end as whole_factor
+    from notable
 ),
 
 measured as (
@@ -37,14 +48,15 @@ measured as (
         and least(share_move, abs(ln(price_ratio))) > ln({{ split_rule('unresolved_ratio') }})
         -- a reverse split brings a new CUSIP: with the old one the fund sold while the price rose
         and not (share_ratio < 1 and coalesce(has_same_cusip, false)) as is_large,
-        whole_ratio <> 1 and abs(share_ratio / whole_ratio - 1) <= {{ tolerance }} as is_whole_ratio,
+        whole_factor > 1 and abs(factor / whole_factor - 1) <= {{ tolerance }} as is_whole_ratio,
+        case when share_ratio > 1 then whole_factor else 1 / whole_factor end as whole_ratio,
         case
             {%- for ratio in split_rule('broken_ratios') %}
             when abs(share_ratio / {{ ratio }} - 1) <= {{ tolerance }} then {{ ratio }}
             when abs(share_ratio * {{ ratio }} - 1) <= {{ tolerance }} then 1 / {{ ratio }}
             {%- endfor %}
         end as broken_ratio
-    from notable
+    from whole
 ),
 
 reissues as (
