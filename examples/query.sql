@@ -55,6 +55,39 @@ where
 order by weight_after_pct desc nulls last, ticker
 limit 20;
 
+-- What moved the Russell 2000 since the end of October: the ten names that added most, in percentage points.
+select ticker, name, sector, round(contribution_pp, 3) as contribution_pp
+from contribution_between('R2000', '2026-10-30', '2026-11-20')
+order by contribution_pp desc, ticker
+limit 10;
+
+-- The same by sector, and what all of it comes to.
+select coalesce(sector, 'all') as sector, round(sum(contribution_pp), 3) as contribution_pp, count(*) as names
+from contribution_between('R2000', '2026-10-30', '2026-11-20')
+group by rollup (sector)
+order by contribution_pp desc;
+
+-- How well the members' prices explain the index, file by file: the error is in percentage points.
+select session_date, gap_sessions, names_covered, covered_weight_pct, replicated_return, index_return_px, error_pp
+from mart_index_replication
+where index_code = 'R2000'
+order by session_date desc
+limit 10;
+
+-- Splits of members, the newest first, and how sure they are.
+select ex_date, ticker, action_type, ratio, confidence, evidence
+from fct_security_action
+inner join dim_security using (security_id)
+order by ex_date desc, ticker
+limit 10;
+
+-- The prices of a name: as printed, and on the basis after its reverse split.
+select session_date, close_usd, close, split_factor, fund, funds_agreeing, is_stale
+from fct_security_price_daily
+where security_id = (select max_by(security_id, (ex_date, security_id)) from fct_security_action where ratio < 1)
+order by session_date desc
+limit 10;
+
 -- What was known at a moment: share counts and flows that were out by then.
 select symbol, flow_date, flow_usd, flow_5d_usd, available_at
 from flow_known_at('2026-07-31 18:00:00-04')

@@ -104,7 +104,60 @@ RELATIVE_BETWEEN = Macro(
     "stored for both on or before the dates. Example: from relative_between('IWM', 'SPY', '2025-06-18', '2025-12-18')",
     needs={"fct_price_daily": PRICE_COLUMNS},
 )
-BETWEEN = (RETURN_BETWEEN, RELATIVE_BETWEEN)
+CONTRIBUTION_BETWEEN = Macro(
+    name="contribution_between",
+    parameters=("index_code", "from_date", "to_date"),
+    # What a member added to one step is added to what the index had become by then: such parts add up to the whole.
+    body="""table
+        with ends as (
+            select
+                max(d.day) filter (where d.day <= cast(from_date as date)) as base_session,
+                max(d.day) filter (where d.day <= cast(to_date as date)) as end_session
+            from (
+                select r.session_date as day from main.mart_index_replication as r where r.index_code = index_code
+                union all
+                select r.previous_session_date from main.mart_index_replication as r where r.index_code = index_code
+            ) as d
+        ),
+        steps as (
+            select
+                r.session_date as session_date,
+                e.base_session as base_session,
+                e.end_session as end_session,
+                coalesce(
+                    product(1 + r.replicated_return) over (
+                        order by r.session_date rows between unbounded preceding and 1 preceding
+                    ),
+                    1
+                ) as grown
+            from main.mart_index_replication as r
+            inner join ends as e on r.previous_session_date >= e.base_session and r.session_date <= e.end_session
+            where r.index_code = index_code
+        )
+        select
+            c.security_id as security_id,
+            any_value(s.ticker) as ticker,
+            any_value(s.name) as name,
+            max_by(c.sector, c.session_date) as sector,
+            sum(p.grown * c.contribution_pp) as contribution_pp,
+            any_value(p.base_session) as base_date,
+            any_value(p.end_session) as end_date
+        from main.mart_index_contribution as c
+        inner join steps as p on c.session_date = p.session_date
+        left join main.dim_security as s on c.security_id = s.security_id
+        where c.index_code = index_code and c.contribution_pp is not null
+        group by c.security_id
+    """,
+    comment="What each member added to the return of an index between two dates, in percentage points, linked so that "
+    "all add up to the whole. Base and end are the last sessions with a file of the fund on or before the dates. "
+    "Example: from contribution_between('R2000', '2026-10-30', '2026-11-20') order by contribution_pp desc",
+    needs={
+        "mart_index_contribution": ("index_code", "session_date", "security_id", "sector", "contribution_pp"),
+        "mart_index_replication": ("index_code", "session_date", "previous_session_date", "replicated_return"),
+        "dim_security": ("security_id", "ticker", "name"),
+    },
+)
+BETWEEN = (RETURN_BETWEEN, RELATIVE_BETWEEN, CONTRIBUTION_BETWEEN)
 RELEASE_MACRO = "served_release"
 
 

@@ -1,4 +1,4 @@
-"""Membership and its changes against what was injected into the sandbox market, over two and a half years of files."""
+"""Membership, prices and splits against what was injected into the sandbox market, over 2.5 years of files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from orchestration.sandbox.companies import FIRST_FILE, company_history, shares_at
-from orchestration.sandbox.holdings import is_sampled
+from orchestration.sandbox.holdings import is_sampled, prices_of
 from orchestration.sandbox.membership import BITS
 from orchestration.sandbox.streams import DEFAULT_SEED as SEED
 from orchestration.sandbox.timeline import timeline
@@ -339,3 +339,144 @@ def test_turnover_against_weights_drifted_by_the_companies_values(con, company_o
         )
         assert row.weight_added_pct > 0
         assert row.weight_deleted_pct > 0
+
+
+@pytest.fixture(scope="module")
+def injected_splits(con, company_of) -> pd.DataFrame:
+    """Splits of members: security, session and ratio, and whether two files of a fund that follow each other show both
+    sides of it. A fund that did not hold the company before or after cannot tell that it split."""
+    security_of = {company: security for security, company in company_of.items()}
+    splits = truth(SEED, LAST).share_splits
+    rows = [(security_of.get(row.company), row.session_date, row.ratio) for row in splits.itertuples()]
+    listed = pd.DataFrame(rows, columns=["security_id", "session_date", "ratio"]).dropna()
+    con.register("listed_splits", listed)
+    return con.execute("""
+        with files as (
+            select fund, as_of_date, row_number() over (partition by fund order by as_of_date) as file_no
+            from (select distinct fund, as_of_date from fct_holding where vendor = 'blackrock')
+        ),
+        held as (
+            select
+                fund, security_id, as_of_date, file_no,
+                lag(as_of_date) over by_file as date_before, lag(file_no) over by_file as file_before
+            from (select distinct fund, as_of_date, security_id from fct_holding where is_constituent and price_usd > 0)
+            inner join files using (fund, as_of_date)
+            window by_file as (partition by fund, security_id order by file_no)
+        )
+        select listed.*, exists (
+            select 1 from held
+            where held.security_id = listed.security_id and held.file_before = held.file_no - 1
+                and date_before < listed.session_date and listed.session_date <= as_of_date
+        ) as is_seen
+        from listed_splits as listed
+    """).df()
+
+
+def test_splits_are_found_and_nothing_else_is_called_one(con, injected_splits):
+    con.register("injected_splits", injected_splits)
+    matched = """
+        exists (
+            select 1 from injected_splits as split
+            where split.security_id = action.security_id and abs(split.ratio / action.ratio - 1) < 1e-9
+                and split.session_date > action.session_before and split.session_date <= action.ex_date
+        )"""
+    found, right = con.execute(
+        f"select count(*), count(*) filter ({matched}) from fct_security_action as action where action_type = 'split'"
+    ).fetchone()
+    seen, hit = con.execute(
+        "select count(*), count(action.security_id) "
+        "from injected_splits as split left join fct_security_action as action "
+        "on split.security_id = action.security_id and split.session_date > action.session_before "
+        "and split.session_date <= action.ex_date and abs(split.ratio / action.ratio - 1) < 1e-9 where split.is_seen"
+    ).fetchone()
+    print(f"precision {right}/{found}, recall {hit}/{seen}")
+    assert seen > 100
+    assert right / found >= 0.99
+    assert hit / seen >= 0.99
+
+
+def test_a_split_next_to_its_day_is_dated_by_it(con, injected_splits):
+    con.register("injected_splits", injected_splits)
+    rows = con.execute(
+        "select action.ex_date, split.session_date from fct_security_action as action "
+        "inner join dim_session as one on action.session_before = one.session_date "
+        "inner join dim_session as two on action.ex_date = two.session_date "
+        "and two.session_index = one.session_index + 1 "
+        "inner join injected_splits as split on split.security_id = action.security_id and split.ratio = action.ratio "
+        "and split.session_date between action.session_before and action.ex_date"
+    ).fetchall()
+    assert len(rows) > 20
+    assert all(ex_date == day.date() for ex_date, day in rows)
+
+
+@pytest.mark.parametrize("day", ["2024-06-28", "2025-06-30", "2026-11-18"])
+def test_every_close_is_the_markets(con, company_of, day):
+    session = timeline().at(dt.date.fromisoformat(day))
+    prices, _ = prices_of(SEED, session)
+    rows = con.execute(
+        "select security_id, close_usd, funds_printing from fct_security_price_daily where session_date = ?", [day]
+    ).fetchall()
+    assert len(rows) > 3500
+    assert max(count for _, _, count in rows) >= 3
+    assert all(close == pytest.approx(prices[company_of[security]], abs=0.005) for security, close, _ in rows)
+
+
+def test_closes_are_on_the_basis_after_all_splits(con, company_of):
+    """The market value of a company, over its shares of the last day, is what the close on the newest basis says."""
+    last = timeline().at(LAST)
+    history = company_history(SEED, last)
+    now = shares_at(history, last)
+    split = sorted({company for session, company, _ in history.share_changes if session <= last})
+    rows = con.execute(
+        "select security_id, session_date, close from fct_security_price_daily where close is not null "
+        "and security_id in (select security_id from fct_security_action)"
+    ).fetchall()
+    compared = 0
+    for security, day, close in rows[::7]:
+        company = company_of[security]
+        if company in split:
+            session = timeline().at(day)
+            price = prices_of(SEED, session)[0][company]
+            ours = price * shares_at(history, session)[company] / now[company]
+            # shares are whole after a split
+            assert close == pytest.approx(ours, rel=1e-4), (security, day)
+            compared += 1
+    assert compared > 1000
+
+
+def test_contributions_replicate_the_index(con):
+    rows = con.execute(
+        "select index_code, count(*), median(abs(error_pp)), max(abs(error_pp)), min(covered_weight_pct) "
+        "from mart_index_replication where gap_sessions = 1 group by index_code order by index_code"
+    ).fetchall()
+    for row in rows:
+        print(*row)
+    found = {code: values for code, *values in rows}
+    assert found.keys() == {"R1000", "R2000", "R3000", "RMICRO", "SP500"}
+    days, median, worst, covered = found["R2000"]
+    # the market moves the members of the Russell 2000 by what its index does, and no other index
+    assert days > 120
+    assert median <= 0.005
+    assert worst <= 0.05
+    assert covered >= 99
+
+
+def test_contributions_between_two_dates_add_up_to_the_whole(con):
+    names, total, first, last = con.execute(
+        "select count(*), sum(contribution_pp), any_value(base_date), any_value(end_date) "
+        "from contribution_between('R2000', '2026-06-03', '2026-11-14')"
+    ).fetchone()
+    assert names > 1800
+    # 11-14 is a Saturday
+    assert (first, last) == (dt.date(2026, 6, 3), dt.date(2026, 11, 13))
+    (whole,) = con.execute(
+        "select 100 * (product(1 + replicated_return) - 1) from mart_index_replication "
+        "where index_code = 'R2000' and session_date > '2026-06-03' and session_date <= '2026-11-13'"
+    ).fetchone()
+    assert total == pytest.approx(whole, abs=1e-9)
+    (index,) = con.execute("select 100 * return_px from return_between('^RUT', '2026-06-03', '2026-11-13')").fetchone()
+    print(f"{total:.3f} of members, {index:.3f} of the index")
+    assert total == pytest.approx(index, abs=0.3)
+    assert con.execute("select count(*) from contribution_between('R2000', '2020-01-02', '2020-02-03')").fetchone() == (
+        0,
+    )

@@ -162,6 +162,10 @@ RULES = {
     "mart_valuation_gap": Rule("as_of_date <= date '{day}'"),
     "mart_sector_weight": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
     "mart_breadth": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
+    "mart_index_contribution": Rule(
+        BY_KNOWLEDGE, why="a holdings file of T comes on the next session, and a split counts once a file shows it"
+    ),
+    "mart_index_replication": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
     "mart_catalyst": Rule(
         now_from=AHEAD,
         columns=("event_type", "event_date", "event_id", "sessions_ahead", "as_of_session"),

@@ -285,6 +285,38 @@ ambiguous as (
     inner join identities as earlier on resolution.rival_key = earlier.identity_key
 ),
 
+-- Funds of one sponsor print one price; where they do not, fct_security_price_daily says which one counts.
+member_prices as (
+    select
+        'constituents' as dataset,
+        prices.fund as key,
+        'member_price_differs' as rule,
+        prices.known_at as detected_at,
+        'warning' as severity,
+        prices.session_date as row_date,
+        securities.ticker || ': ' || prices.funds_agreeing || ' of ' || prices.funds_printing || ' funds print '
+        || prices.close_usd || ', prices span ' || prices.spread_usd || ' dollars' as detail,
+        'price used that most funds print; see fct_security_price_daily' as resolution
+    from {{ ref('fct_security_price_daily') }} as prices
+    inner join {{ ref('dim_security') }} as securities on prices.security_id = securities.security_id
+    where prices.funds_agreeing < prices.funds_printing
+),
+
+member_actions as (
+    select
+        'constituents' as dataset,
+        securities.ticker as key,
+        'unresolved_action' as rule,
+        actions.known_at as detected_at,
+        'warning' as severity,
+        actions.ex_date as row_date,
+        actions.evidence as detail,
+        'earlier prices have no close until a row of the seed security_action_review says what happened' as resolution
+    from {{ ref('fct_security_action') }} as actions
+    inner join {{ ref('dim_security') }} as securities on actions.security_id = securities.security_id
+    where actions.action_type = 'unresolved'
+),
+
 issues as (
     select * from quarantined
     union all
@@ -309,6 +341,10 @@ issues as (
     select * from stale_shares
     union all
     select * from price_outliers
+    union all
+    select * from member_prices
+    union all
+    select * from member_actions
 )
 
 select
