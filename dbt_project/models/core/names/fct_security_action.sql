@@ -72,7 +72,7 @@ identified as (
     select
         * exclude (has_new_cusip),
         has_new_cusip
-        or exists(
+        or exists (
             select 1
             from reissues
             where
