@@ -21,7 +21,6 @@ SHARED = {
     "int_holding_file_usable",
     "int_security_identity",
     "int_security_resolution",
-    "int_security_print",
 }
 
 

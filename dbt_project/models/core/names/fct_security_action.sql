@@ -58,6 +58,31 @@ actions as (
     group by security_id, action_no
 ),
 
+-- Files without CUSIPs leave it to other files, and to reports to the SEC, to say that there is a new one.
+reissues as (
+    select
+        security_id,
+        valid_from
+    from {{ ref('dim_security_identifier') }}
+    where id_type = 'cusip'
+    qualify id_value <> lag(id_value) over (partition by security_id order by valid_from)
+),
+
+identified as (
+    select
+        * exclude (has_new_cusip),
+        has_new_cusip
+        or exists (
+            select 1
+            from reissues
+            where
+                reissues.security_id = actions.security_id
+                and reissues.valid_from > actions.session_before
+                and reissues.valid_from <= actions.ex_date
+        ) as has_new_cusip
+    from actions
+),
+
 judged as (
     select
         *,
@@ -68,7 +93,7 @@ judged as (
             -- alone, one fund's count of shares proves a plain split between near files only
             or (is_whole_ratio and gap_sessions <= {{ split_rule('far_sessions') }})
         ) as is_split
-    from actions
+    from identified
 ),
 
 inferred as (

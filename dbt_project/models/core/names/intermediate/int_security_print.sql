@@ -16,10 +16,12 @@ with lines as (
         lines.vendor,
         lines.known_at,
         lines.available_at
-    from {{ ref('fct_holding') }} as lines
+    from {{ ref('int_book_holding') }} as lines
     -- a file of a day without trading repeats the one before
     inner join {{ ref('dim_session') }} as sessions on lines.as_of_date = sessions.session_date
-    where not {{ is_report('lines.vendor') }}
+    where
+        {{ source_of('lines.book_code') }} = 'all'
+        and not {{ is_report('lines.vendor') }}
 ),
 
 files as (

@@ -13,6 +13,7 @@ with changes as (
         shares / lag(shares) over by_file / (fund_scale / lag(fund_scale) over by_file) as share_ratio,
         price_usd / lag(price_usd) over by_file as price_ratio,
         cusip = lag(cusip) over by_file as has_same_cusip,
+        coalesce(cusip <> lag(cusip) over by_file, false) as has_new_cusip,
         available_at,
         is_availability_assumed,
         greatest(known_at, lag(known_at) over by_file) as known_at
@@ -57,29 +58,6 @@ measured as (
             {%- endfor %}
         end as broken_ratio
     from whole
-),
-
-reissues as (
-    select
-        security_id,
-        valid_from
-    from {{ ref('dim_security_identifier') }}
-    where id_type = 'cusip'
-    qualify id_value <> lag(id_value) over (partition by security_id order by valid_from)
-),
-
-identified as (
-    select
-        measured.*,
-        exists(
-            select 1
-            from reissues
-            where
-                reissues.security_id = measured.security_id
-                and reissues.valid_from > measured.session_before
-                and reissues.valid_from <= measured.session_date
-        ) as has_new_cusip
-    from measured
 )
 
 select
@@ -101,7 +79,7 @@ select
     available_at,
     is_availability_assumed,
     known_at
-from identified
+from measured
 where
     case
         when is_made_up_for and files_since = 1 then is_whole_ratio or broken_ratio is not null or is_large
