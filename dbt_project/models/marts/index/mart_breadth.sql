@@ -190,6 +190,35 @@ counted as (
     group by fund, session_index
 ),
 
+ranked as (
+    select
+        index_code,
+        session_date,
+        return_1d,
+        contribution_pp,
+        known_at,
+        row_number() over (
+            partition by index_code, session_date
+            order by contribution_pp desc, security_id asc
+        ) as place
+    from {{ ref('mart_index_contribution') }}
+    where return_1d is not null
+),
+
+-- decimals: a sum of doubles depends on the order of the rows
+moves as (
+    select
+        index_code,
+        session_date,
+        cast(sum(cast(return_1d as decimal(28, 12))) as double) / count(*) as equal_weight_return_1d,
+        cast(sum(cast(contribution_pp as decimal(28, 12))) as double) as contribution_pp,
+        cast(sum(case when place <= 10 then cast(contribution_pp as decimal(28, 12)) end) as double)
+            as ten_best_contribution_pp,
+        max(known_at) as known_at
+    from ranked
+    group by index_code, session_date
+),
+
 judged as (
     select
         index_files.*,
@@ -210,6 +239,20 @@ judged as (
         on
             index_files.fund = counted.fund
             and index_files.session_index = counted.session_index
+),
+
+joined as (
+    select
+        judged.*,
+        moves.equal_weight_return_1d,
+        moves.contribution_pp,
+        moves.ten_best_contribution_pp,
+        moves.known_at as moves_known_at
+    from judged
+    left join moves
+        on
+            judged.index_code = moves.index_code
+            and judged.as_of_date = moves.session_date
 )
 
 select
@@ -228,5 +271,12 @@ select
             then 100 * cast(above_50 as double) / averaged_50
     end as pct_above_50_sessions,
     cast(coalesce(averaged_50, 0) as integer) as averaged_50_sessions,
-    greatest(known_at, coalesce(known_before, known_at)) as known_at
-from judged
+    round(equal_weight_return_1d, 12) as equal_weight_return_1d,
+    round(contribution_pp / 100, 12) as weighted_return_1d,
+    ten_best_contribution_pp,
+    case
+        when contribution_pp > 0 then round(100 * ten_best_contribution_pp / contribution_pp, 6)
+    end as ten_best_pct_of_rise,
+    -- greatest() skips nulls
+    greatest(known_at, known_before, moves_known_at) as known_at
+from joined
