@@ -53,7 +53,8 @@ select
     gap_sessions,
     cast(names as integer) as names,
     cast(names_covered as integer) as names_covered,
-    coalesce(covered_weight_pct, 0) as covered_weight_pct,
+    -- six decimals: each weight is rounded, and two thousand of them would sum to more than the whole
+    round(coalesce(covered_weight_pct, 0), 6) as covered_weight_pct,
     round(contribution_pp / 100, 12) as replicated_return,
     round(fund_return_px, 12) as fund_return_px,
     round(fund_return_tr, 12) as fund_return_tr,
