@@ -74,8 +74,9 @@ def prehistory(seed: int) -> Prehistory:
     count = len(block.bits[0])
     identities = [history.identities[number] for number in history.first_identity[:count]]
     price, shares = list(block.cents[0] / 100.0), list(history.shares[:count])
-    taken = {item.name.split()[0] for item in history.identities}
-    tickers = {item.ticker for item in history.identities}
+    # of the companies of that day: how far the history was told on before must not matter
+    taken = {item.name.split()[0] for item in identities}
+    tickers = {item.ticker for item in identities}
     bits = block.bits[0].copy()
     eras: list[Era] = []
     for event in reversed([item for item in reconstitutions() if item.effective_date < START]):

@@ -34,6 +34,7 @@ TARGETS = [
     "/holdings/TZA.csv",
     "/v7/finance/options/SPY?crumb=sandboxCrumb",
     "/v10/finance/quoteSummary/IVW?modules=quoteType,summaryProfile,topHoldings,fundProfile&crumb=sandboxCrumb",
+    "/files/data/fails-deliver-data/cnsfails202009b.zip",
 ]
 OTHER_PROCESS = """
 import datetime as dt, hashlib, json, sys
