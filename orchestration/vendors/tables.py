@@ -179,6 +179,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "name": "text",
         "first_settlement_date": "date",
         "last_settlement_date": "date",
+        "file_path": "text",
     },
 }
 

@@ -58,7 +58,7 @@ def test_a_file_becomes_a_row_for_each_cusip_and_symbol(vendor, sec):
     assert (answer.dataset, answer.key, answer.window_end) == ("fails", "2026-06-30", END)
     assert vendor.asked == ["/files/data/fails-deliver-data/cnsfails202606b.zip"]
     assert vendor.headers[0]["User-Agent"] == "Jane Doe jane@example.com"
-    rows = answer.rows["settlement_fail"].drop(columns=["vendor", "period_end"])
+    rows = answer.rows["settlement_fail"].drop(columns=["vendor", "period_end", "file_path"])
     assert [tuple(row) for row in rows.itertuples(index=False)] == [
         ("000360206", "AAON", "AAON INC", D(2026, 6, 17), D(2026, 6, 29)),
         ("123456109", "NEW", "ALPHA INC", D(2026, 6, 22), D(2026, 6, 22)),
