@@ -65,7 +65,7 @@ class Answer:
 
     Attributes:
         vendor: Who was asked.
-        dataset: prices, options, fund_valuation, macro, events, etf_shares or constituents.
+        dataset: prices, options, fund_valuation, macro, events, etf_shares, constituents, filing_feed, filing or fails.
         key: Symbol, series, fund or release asked for.
         window_start: First date asked for.
         window_end: Last date asked for.
@@ -75,7 +75,7 @@ class Answer:
         attempts: HTTP requests sent for the data, retries included.
         detail: Why it ended so; empty where there is nothing to say.
         payload: The body as received (several bodies joined by a line feed); the offending body of a failure.
-        file_format: json, csv, xml, xlsx, or html where a web page came instead.
+        file_format: json, csv, xml, xlsx, zip, or html where a web page came instead.
         rows: Accepted rows by table.
         rejected: Rows that failed a check.
     """

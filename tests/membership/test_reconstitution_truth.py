@@ -153,7 +153,6 @@ def test_every_event_is_found_with_its_type_and_none_is_invented(con, found):
             pytest.fail(f"missed {index_code} {event} {company} {kind} {day}, got {same}")
         invented -= answer
     assert not invented
-    print(f"{len(wanted)} events, {len(got)} changes, not told apart: {dict(unseen)}")
     assert len(wanted) > 5000
     assert sum(unseen.values()) < 0.012 * len(wanted)
     assert unseen["in one file only"] <= 6
@@ -257,7 +256,6 @@ def test_membership_is_the_injected_one_on_every_file_date(con, company_of, inde
         precision = len(here & (now | then)) / len(here)
         recall = len(here & now & then) / len(now & then)
         worst = min(worst[0], precision), min(worst[1], recall)
-    print(index_code, "worst precision and recall", worst)
     assert worst[0] >= 0.999
     assert worst[1] >= 0.999
 
@@ -389,7 +387,6 @@ def test_splits_are_found_and_nothing_else_is_called_one(con, injected_splits):
         "on split.security_id = action.security_id and split.session_date > action.session_before "
         "and split.session_date <= action.ex_date and abs(split.ratio / action.ratio - 1) < 1e-9 where split.is_seen"
     ).fetchone()
-    print(f"precision {right}/{found}, recall {hit}/{seen}")
     assert seen > 100
     assert right / found >= 0.99
     assert hit / seen >= 0.99
@@ -449,8 +446,6 @@ def test_contributions_replicate_the_index(con):
         "select index_code, count(*), median(abs(error_pp)), max(abs(error_pp)), min(covered_weight_pct) "
         "from mart_index_replication where gap_sessions = 1 group by index_code order by index_code"
     ).fetchall()
-    for row in rows:
-        print(*row)
     found = {code: values for code, *values in rows}
     assert found.keys() == {"R1000", "R2000", "R3000", "RMICRO", "SP500"}
     days, median, worst, covered = found["R2000"]
@@ -475,7 +470,6 @@ def test_contributions_between_two_dates_add_up_to_the_whole(con):
     ).fetchone()
     assert total == pytest.approx(whole, abs=1e-9)
     (index,) = con.execute("select 100 * return_px from return_between('^RUT', '2026-06-03', '2026-11-13')").fetchone()
-    print(f"{total:.3f} of members, {index:.3f} of the index")
     assert total == pytest.approx(index, abs=0.3)
     assert con.execute("select count(*) from contribution_between('R2000', '2020-01-02', '2020-02-03')").fetchone() == (
         0,

@@ -17,7 +17,6 @@ def test_near_files_replicate_the_index(walk):
         "select previous_session_date, session_date, covered_weight_pct, error_pp, error_to_fund_pp "
         "from mart_index_replication where index_code = 'R2000' and gap_sessions <= 10 order by session_date"
     )
-    print(near.to_string())
     pairs = [(a.date(), b.date()) for a, b in zip(near["previous_session_date"], near["session_date"], strict=True)]
     assert pairs == [APRIL, MAY]
     assert (near["covered_weight_pct"] >= 99).all()
@@ -29,7 +28,6 @@ def test_what_drove_the_index_in_april_2026_adds_up(walk):
         "select count(*) as names, sum(contribution_pp) as total "
         "from contribution_between('R2000', '2026-04-10', '2026-04-23')"
     ).iloc[0]
-    print(f"{names:.0f} names, {total:.4f} pp")
     assert names > 1900
     assert total == pytest.approx(5.46, abs=0.02)
 

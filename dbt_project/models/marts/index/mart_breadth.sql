@@ -5,7 +5,6 @@ with lines as (
         security_id,
         is_constituent,
         price_usd,
-        shares,
         cast(weight_pct as decimal(18, 6)) as weight,
         known_at
     from {{ ref('fct_holding') }}
@@ -13,8 +12,7 @@ with lines as (
     where not {{ is_report('vendor') }}
 ),
 
--- What a file says of itself decides, not the files around it: those come later. Weights printed with two decimals
--- lose what is below half a basis point.
+-- What a file says of itself decides, not the files around it: those come later.
 files as (
     select
         lines.fund,
@@ -26,10 +24,7 @@ files as (
     from lines
     inner join {{ ref('dim_session') }} as sessions on lines.as_of_date = sessions.session_date
     group by lines.fund, lines.as_of_date, sessions.session_index
-    having
-        sum(lines.weight) <= 101
-        and sum(lines.weight)
-        >= 99 - 0.002 * sum(case when lines.is_constituent and lines.weight = 0 then 1 else 0 end)
+    having {{ is_whole_file('lines.weight', 'lines.is_constituent') }}
 ),
 
 index_files as (
@@ -61,8 +56,7 @@ prices as (
         lines.fund,
         lines.security_id,
         index_files.session_index,
-        max(lines.price_usd) as price,
-        max(lines.shares) filter (lines.shares > 0) as shares
+        max(lines.price_usd) as price
     from lines
     inner join index_files
         on
@@ -80,7 +74,6 @@ windowed as (
         *,
         lag(session_index) over by_session as previous_index,
         lag(price) over by_session as previous_price,
-        lag(shares) over by_session as previous_shares,
         count(*) over last_50 as prices_50,
         -- decimals: a moving sum of doubles depends on the rows around it
         sum(cast(price as decimal(18, 6))) over last_50 as sum_50
@@ -92,32 +85,22 @@ windowed as (
         )
 ),
 
--- A split moves shares and price by opposite factors, creations move the shares of all lines by a few percent. The
--- ratio of a split is that of the shares, rounded to halves or to the reciprocal of a whole number: that takes the
--- creations off.
-splits as (
+actions as (
     select
-        fund,
-        security_id,
-        session_index,
-        case
-            when shares > previous_shares then round(2 * shares / previous_shares) / 2
-            else 1 / round(previous_shares / shares)
-        end as new_per_old
-    from windowed
-    where
-        abs(ln(shares / previous_shares)) > 0.3
-        and abs(ln(shares / previous_shares) + ln(price / previous_price)) < 0.5 * abs(ln(shares / previous_shares))
+        actions.security_id,
+        actions.ratio,
+        sessions.session_index
+    from {{ ref('fct_security_action') }} as actions
+    inner join {{ ref('dim_session') }} as sessions on actions.ex_date = sessions.session_date
+    where actions.ratio is not null
 ),
 
 split_securities as (
-    select distinct
-        fund,
-        security_id
-    from splits
+    select distinct security_id
+    from actions
 ),
 
--- The few that ever split, on the basis of their first file, which no later split moves.
+-- The few that ever split, on the basis before their first split, which no later one moves.
 rebased as (
     select
         windowed.fund,
@@ -125,24 +108,16 @@ rebased as (
         windowed.session_index,
         windowed.previous_index,
         round(
-            windowed.price * exp(cast(
-                sum(cast(ln(coalesce(splits.new_per_old, 1)) as decimal(28, 15))) over (
-                    partition by windowed.fund, windowed.security_id
-                    order by windowed.session_index
-                    rows between unbounded preceding and current row
-                ) as double
-            )), 6
+            windowed.price
+            * exp(cast(coalesce(sum(cast(ln(actions.ratio) as decimal(28, 15))), 0) as double)), 6
         ) as price
     from windowed
-    inner join split_securities
+    inner join split_securities on windowed.security_id = split_securities.security_id
+    left join actions
         on
-            windowed.fund = split_securities.fund
-            and windowed.security_id = split_securities.security_id
-    left join splits
-        on
-            windowed.fund = splits.fund
-            and windowed.security_id = splits.security_id
-            and windowed.session_index = splits.session_index
+            windowed.security_id = actions.security_id
+            and windowed.session_index >= actions.session_index
+    group by windowed.fund, windowed.security_id, windowed.session_index, windowed.previous_index, windowed.price
 ),
 
 averaged as (
@@ -155,11 +130,8 @@ averaged as (
         windowed.prices_50,
         cast(windowed.sum_50 as double) / windowed.prices_50 as mean_50
     from windowed
-    left join split_securities
-        on
-            windowed.fund = split_securities.fund
-            and windowed.security_id = split_securities.security_id
-    where split_securities.fund is null
+    left join split_securities on windowed.security_id = split_securities.security_id
+    where split_securities.security_id is null
     union all
     select
         fund,
@@ -211,7 +183,6 @@ moves as (
         index_code,
         session_date,
         cast(sum(cast(return_1d as decimal(28, 12))) as double) / count(*) as equal_weight_return_1d,
-        cast(sum(cast(contribution_pp as decimal(28, 12))) as double) as contribution_pp,
         cast(sum(case when place <= 10 then cast(contribution_pp as decimal(28, 12)) end) as double)
             as ten_best_contribution_pp,
         max(known_at) as known_at
@@ -245,14 +216,18 @@ joined as (
     select
         judged.*,
         moves.equal_weight_return_1d,
-        moves.contribution_pp,
         moves.ten_best_contribution_pp,
-        moves.known_at as moves_known_at
+        moves.known_at as moves_known_at,
+        case when moves.index_code is not null then replications.replicated_return end as weighted_return_1d
     from judged
     left join moves
         on
             judged.index_code = moves.index_code
             and judged.as_of_date = moves.session_date
+    left join {{ ref('mart_index_replication') }} as replications
+        on
+            judged.index_code = replications.index_code
+            and judged.as_of_date = replications.session_date
 )
 
 select
@@ -272,10 +247,10 @@ select
     end as pct_above_50_sessions,
     cast(coalesce(averaged_50, 0) as integer) as averaged_50_sessions,
     round(equal_weight_return_1d, 12) as equal_weight_return_1d,
-    round(contribution_pp / 100, 12) as weighted_return_1d,
+    weighted_return_1d,
     ten_best_contribution_pp,
     case
-        when contribution_pp > 0 then round(100 * ten_best_contribution_pp / contribution_pp, 6)
+        when weighted_return_1d > 0 then round(ten_best_contribution_pp / weighted_return_1d, 6)
     end as ten_best_pct_of_rise,
     -- greatest() skips nulls
     greatest(known_at, known_before, moves_known_at) as known_at

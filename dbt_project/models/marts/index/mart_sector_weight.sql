@@ -23,8 +23,7 @@ with lines as (
     where not {{ is_report('holdings.vendor') }}
 ),
 
--- What a file says of itself decides, not the files around it: those come later. Weights printed with two decimals
--- lose what is below half a basis point. Some files print no sectors.
+-- What a file says of itself decides, not the files around it: those come later. Some files print no sectors.
 files as (
     select
         lines.fund,
@@ -35,9 +34,7 @@ files as (
     inner join {{ ref('dim_session') }} as sessions on lines.as_of_date = sessions.session_date
     group by lines.fund, lines.as_of_date
     having
-        sum(lines.weight) <= 101
-        and sum(lines.weight)
-        >= 99 - 0.002 * sum(case when lines.is_constituent and lines.weight = 0 then 1 else 0 end)
+        {{ is_whole_file('lines.weight', 'lines.is_constituent') }}
         and sum(case when lines.is_constituent and lines.sector <> '' then lines.weight else 0 end)
         > 0.95 * sum(case when lines.is_constituent then lines.weight else 0 end)
 ),

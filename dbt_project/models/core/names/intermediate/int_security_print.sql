@@ -29,9 +29,7 @@ files as (
         fund,
         as_of_date,
         session_index,
-        -- weights printed with two decimals lose what is below half a basis point
-        sum(weight) between
-        99 - 0.002 * count(case when is_constituent and weight = 0 then 1 end) and 101 as is_whole,
+        {{ is_whole_file('weight', 'is_constituent') }} as is_whole,
         -- the prices of a file as one number, by which a copy of the file before is told
         bit_xor(hash(security_id, price_usd)) filter (is_constituent and price_usd > 0) as prices,
         any_value(vendor) as vendor,

@@ -1,4 +1,4 @@
-{%- set tolerance = split_rule('ratio_tolerance') %}
+{%- set tolerance, step = split_rule('ratio_tolerance'), split_rule('large_ratio_step') %}
 
 -- Where the shares of a line changed by more than the fund's creations explain.
 with changes as (
@@ -30,12 +30,14 @@ notable as (
     where abs(ln(share_ratio)) > ln({{ split_rule('least_ratio') }})
 ),
 
--- Large splits come in fives: 49.4 is 50.
 whole as (
     select
         *,
         case
-            when factor > 10 and abs(factor / (5 * round(factor / 5)) - 1) <= {{ tolerance }} then 5 * round(factor / 5)
+            when
+                factor > {{ split_rule('large_ratio') }}
+                and abs(factor / ({{ step }} * round(factor / {{ step }})) - 1) <= {{ tolerance }}
+                then {{ step }} * round(factor / {{ step }})
             else round(factor)
         end as whole_factor
     from notable
