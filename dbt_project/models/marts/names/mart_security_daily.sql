@@ -22,14 +22,14 @@ sessions as (
 returns as (
     select
         days.*,
-        sessions.year_base,
         {%- for n in return_windows %}
         days.level_usd / first_value(days.level_usd) over (
             partition by days.security_id, days.series_no
             order by days.session_index
             range between {{ n }} preceding and {{ n }} preceding
-        ) - 1 as return_{{ n }}d{{ ',' if not loop.last }}
+        ) - 1 as return_{{ n }}d,
         {%- endfor %}
+        sessions.year_base
     from days
     inner join sessions on days.session_date = sessions.session_date
 ),
@@ -88,7 +88,8 @@ moments as (
         close / level_usd as scale,
         {%- for n in averages %}
         case
-            when level_usd is not null and i >= {{ n - 1 }} and n_{{ n }} >= {{ covered * n }} then sum_{{ n }} / n_{{ n }}
+            when level_usd is not null and i >= {{ n - 1 }} and n_{{ n }} >= {{ covered * n }}
+                then sum_{{ n }} / n_{{ n }}
         end as mean_{{ n }},
         {%- endfor %}
         sum_ll - sum_l * sum_l / n_vol as ss_l,

@@ -17,12 +17,10 @@ with members as (
 
 files as (
     select
-        session_date,
         {%- for index_code in indices %}
-        cast(
-            sum(case when index_code = '{{ index_code }}' then market_value_usd end) as double
-        ) as value_{{ index_code | lower }}{{ ',' if not loop.last }}
+        sum(case when index_code = '{{ index_code }}' then market_value_usd end) as value_{{ index_code | lower }},
         {%- endfor %}
+        session_date
     from members
     group by session_date
 ),
@@ -74,8 +72,8 @@ actions as (
     from {{ ref('fct_security_action') }}
 ),
 
--- What one share of the beginning is by each action on. Later actions do not change it, so what is measured on it stays.
--- After a change of basis without a ratio nothing can be compared with what was before: another series begins.
+-- What one share of the beginning has become by each action. Later actions do not change it, so what is measured on it
+-- stays. After a change of basis without a ratio nothing can be compared with what was before: another series begins.
 bases as (
     select
         security_id,
@@ -111,7 +109,7 @@ placed as (
                 then memberships.value_{{ index_code | lower }} is not null
         end as in_{{ index_code | lower }},
         {%- endfor %}
-        100 * cast(memberships.value_r2000 as double) / files.value_r2000 as weight_r2000_pct,
+        100 * cast(memberships.value_r2000 as double) / cast(files.value_r2000 as double) as weight_r2000_pct,
         case
             {%- for index_code in indices %}
             when memberships.value_{{ index_code | lower }} is not null then '{{ index_code }}'
