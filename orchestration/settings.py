@@ -38,6 +38,7 @@ FIXES = {
     "SMALLCAP_MAX_RPS": "set it to a number of requests per second above 0",
     "SMALLCAP_EXPORT_RESTRICTED": "set it to true or false",
     "SMALLCAP_EXPORT_CUSIP": "set it to true or false",
+    "SMALLCAP_ACCEPT_LOSSES": "set it to true or false",
     "SMALLCAP_RELEASES_KEPT": "set it to a whole number, 1 or more",
     "FRED_API_KEY": "get a free key at https://fred.stlouisfed.org/docs/api/api_key.html (32 lower-case letters and "
     "digits) and put FRED_API_KEY=... in .env",
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     export_restricted: bool = True
     export_cusip: bool = True
     releases_kept: int = Field(default=5, ge=1)
+    accept_losses: bool = False
     yahoo_url: str | None = None
     fred_url: str | None = None
     blackrock_url: str | None = None
@@ -169,7 +171,7 @@ def load_settings(**overrides: Any) -> Settings:
             given = "" if name == "FRED_API_KEY" else f" is {os.environ.get(name, item.get('input'))!r}:"
             fix = FIXES.get(name, "set it to scheme and host only, such as http://127.0.0.1:8080")
             problems.append(f"{name}{given} {item['msg']}; {fix}")
-    problems += _key_problems(settings) + _contact_problems(settings)
+    problems += _start_problems(settings) + _key_problems(settings) + _contact_problems(settings)
     if problems:
         raise SettingsError("The settings cannot be used:\n  - " + "\n  - ".join(problems))
     assert settings is not None  # noqa: S101 - narrowing for the type checker; a failure was raised above
@@ -191,6 +193,14 @@ def partition_settings() -> tuple[dt.date, dt.date]:
 
 def _variable(field: str) -> str:
     return "FRED_API_KEY" if field.upper() == "FRED_API_KEY" else f"SMALLCAP_{field.upper()}"
+
+
+def _start_problems(settings: Settings | None) -> list[str]:
+    """A first session that is still to come would leave every table empty."""
+    if settings is None or settings.start <= settings.now().date():
+        return []
+    name = "SMALLCAP_START"
+    return [f"{name} is '{settings.start}': after {settings.now().date()}, which is today here; {FIXES[name]}"]
 
 
 def _contact_problems(settings: Settings | None) -> list[str]:

@@ -90,3 +90,12 @@ def test_what_the_exports_hold_is_said_by_true_or_false(monkeypatch, name):
     monkeypatch.setenv(name, "some of it")
     with pytest.raises(SettingsError, match=rf"{name} is 'some of it': .*; set it to true or false"):
         load_settings()
+
+
+def test_a_first_session_that_is_still_to_come_is_refused(monkeypatch):
+    monkeypatch.setenv("SMALLCAP_TODAY", "2026-08-21")
+    monkeypatch.setenv("SMALLCAP_START", "2026-08-21")
+    assert load_settings().start == dt.date(2026, 8, 21)
+    monkeypatch.setenv("SMALLCAP_START", "2026-08-22")
+    with pytest.raises(SettingsError, match="SMALLCAP_START is '2026-08-22': after 2026-08-21, which is today here"):
+        load_settings()

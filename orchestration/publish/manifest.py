@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.metadata
 import json
 import platform
@@ -28,6 +29,7 @@ def build_manifest(
     found: Audit,
     release_id: str,
     edition: Edition,
+    start: dt.date,
     tables: Mapping[str, ExportedTable],
     left_out: LeftOut | None,
     first_membership: Mapping[str, str] | None,
@@ -40,6 +42,7 @@ def build_manifest(
         "is_synthetic": record.source == "sandbox",
         "built_at": record.now_at,
         "as_of_session": record.as_of_session,
+        "start": start.isoformat(),
         "version": record.version,
         "git_commit": record.git_commit,
         "dagster_run_id": record.dagster_run_id,

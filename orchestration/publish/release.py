@@ -23,6 +23,7 @@ from orchestration.publish.brief import write_brief
 from orchestration.publish.edition import Edition, check_open_models
 from orchestration.publish.exports import Export, ExportedFile, LastExport, export_tables, exported_tables
 from orchestration.publish.files import duckdb_connection, remove_folder, replace_link, sync, sync_tree
+from orchestration.publish.losses import check_anything, check_losses
 from orchestration.publish.manifest import (
     RELEASE_TABLE,
     build_manifest,
@@ -143,6 +144,12 @@ def _publish(settings: Settings, found: Audit, exports: Path, force: bool, big_t
     last = None if force else _last_export(exports, standing, _edition(settings))
     manifest, export = _write_release(settings, found, tables, partial, release_id, big_table_rows, last)
 
+    if latest and not settings.accept_losses:
+        try:
+            check_losses(load_manifest(exports / latest), manifest, tables)
+        except PublishRefused:
+            remove_folder(partial)
+            raise
     if latest and not force and _stands(data_dir, exports / latest, manifest):
         remove_folder(partial)
         _note(settings, exports / latest, record.invocation_id, export, standing.served_bytes)
@@ -224,6 +231,7 @@ def _tables(settings: Settings, found: Audit) -> tuple[Table, ...]:
     database = found.record.database_path
     with duckdb_connection(settings.data_dir, database, read_only=True) as con:
         typed = tuple(with_stored_types(con, table, database.stem) for table in tables)
+        check_anything(con, database.stem, typed)
         if not settings.export_restricted:
             check_open_models(con, typed, database.stem)
     return typed
@@ -252,7 +260,9 @@ def _write_release(
     )
     with exported_tables(settings.data_dir, folder, export.tables) as con:
         first = first_membership_dates(con) if "fct_index_membership" in export.tables else None
-        manifest = build_manifest(found, release_id, _edition(settings), export.tables, export.left_out, first)
+        manifest = build_manifest(
+            found, release_id, _edition(settings), settings.start, export.tables, export.left_out, first
+        )
         write_manifest(folder, manifest)
         write_brief(folder, manifest, con)
     return manifest, export

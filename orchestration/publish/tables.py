@@ -58,6 +58,7 @@ class Table:
     Attributes:
         licence: As written in `meta.licence`; None where each row's instrument or series has its own.
         may_redistribute: As written in `meta.may_redistribute`; None where the rows decide.
+        may_shrink: Why the table may hold less than before, as written in `meta.may_shrink`; None where it may not.
         open_edition: The model named in `meta.open_edition`: the same columns, free to redistribute.
         read_from: The model that its rows are read from; None reads the published one.
         where: Condition of the rows that are read.
@@ -70,6 +71,7 @@ class Table:
     columns: tuple[Column, ...]
     licence: str | None = None
     may_redistribute: bool | None = None
+    may_shrink: str | None = None
     open_edition: OpenModel | None = None
     read_from: OpenModel | None = None
     where: str = "true"
@@ -187,6 +189,7 @@ def _table(node: Mapping[str, Any]) -> Table:
         ),
         licence=meta.get("licence"),
         may_redistribute=meta.get("may_redistribute"),
+        may_shrink=meta.get("may_shrink"),
     )
 
 

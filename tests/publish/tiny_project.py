@@ -24,7 +24,8 @@ FILES = {
         config-version: 2
         profile: tiny
         vars:
-          {bump: 0, broken: false, release_id: r1, extra_row: false, sedol: 9AAAAA1, open_as: table, open_name: name}
+          {bump: 0, broken: false, release_id: r1, extra_row: false, sedol: 9AAAAA1, open_as: table, open_name: name,
+           kept: "true", said: "true"}
         models: {tiny: {+materialized: table, +contract: {enforced: true}}}
     """,
     "profiles.yml": """
@@ -64,6 +65,7 @@ FILES = {
             cast(1000 as bigint) as volume,
             cast(s.session_date + time '16:15' as timestamptz) as available_at
         from (values ('^RUT', 1), ('IWM', 2), ('SPY', 3)) as i (symbol, n), {{ ref('int_session') }} as s
+        where {{ var('kept') }}
         {% if var('extra_row') %}
         union all select 'IWM', date '2025-03-03', 500.0, 500.0, 1, timestamptz '2025-03-03 16:15:00-05:00'
         {% endif %}
@@ -99,6 +101,7 @@ FILES = {
     """,
     "models/fct_fund_filing.sql": """
         select 'IWM' as fund, date '2024-12-31' as report_date, 82970351735.73 :: double as net_assets_usd
+        where {{ var('said') }}
     """,
     "models/fct_coverage.sql": """
         select 'prices' as dataset, symbol as key, session_date,
@@ -279,6 +282,10 @@ class Builds:
         "corrected": {"bump": 2.5, "extra_row": True, "release_id": "r2"},
         "broken": {"broken": True, "release_id": "r2"},
         "warned": {"extra_row": True, "release_id": "r3"},
+        "nine tenths gone": {"kept": "s.session_date <= date '2024-12-06' or s.session_date = date '2025-02-28'"},
+        "no last week": {"kept": "s.session_date < date '2025-02-24'"},
+        "no reports": {"said": "false", "release_id": "r2"},
+        "nothing": {"kept": "false", "said": "false"},
         "other sedol": {"sedol": "9AAAAA2", "release_id": "r2"},
         "open edition nowhere": {"open_as": "ephemeral"},
         "open edition with other columns": {"open_name": "title"},

@@ -1,0 +1,70 @@
+"""A release that holds less than the standing one is refused, and so is one that holds nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from orchestration.publish.release import latest_release, publish
+from orchestration.publish.tables import PublishRefused
+from tests.publish.tiny_project import settings
+
+if TYPE_CHECKING:
+    from tests.publish.tiny_project import Builds
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        ("nine tenths gone", "fct_price_daily has 18 rows, 177 fewer than the 195 it had"),
+        ("no last week", "fct_price_daily ends on 2025-02-21, and reached 2025-02-28"),
+        ("no reports", "fct_fund_filing has 0 rows, 1 fewer than the 1 it had"),
+    ],
+)
+def test_a_release_that_lost_rows_is_refused_by_name(builds: Builds, data_dir: Path, build: str, said: str) -> None:
+    builds.put("good", data_dir)
+    publish(settings(data_dir))
+    builds.put(build, data_dir, release_id="r2")
+    with pytest.raises(PublishRefused, match=said) as refused:
+        publish(settings(data_dir))
+    assert "r1 stays in place" in str(refused.value)
+    assert "SMALLCAP_ACCEPT_LOSSES=true" in str(refused.value)
+    assert latest_release(data_dir / "exports") == "r1"
+    assert sorted(path.name for path in (data_dir / "exports").iterdir()) == ["latest", "r1"]
+    with duckdb.connect(str(data_dir / "smallcap.duckdb"), read_only=True) as con:
+        assert con.execute("select count(*) from fct_price_daily").fetchone() == (195,)
+
+
+def test_a_loss_that_is_meant_is_published(builds: Builds, data_dir: Path) -> None:
+    builds.put("good", data_dir)
+    publish(settings(data_dir))
+    builds.put("nine tenths gone", data_dir, release_id="r2")
+    assert publish(settings(data_dir, accept_losses=True)).release_id == "r2"
+    # what stands now is compared from now on
+    builds.put("good", data_dir, release_id="r3")
+    assert publish(settings(data_dir)).release_id == "r3"
+
+
+def test_a_later_first_session_explains_what_is_gone(builds: Builds, data_dir: Path) -> None:
+    builds.put("good", data_dir)
+    publish(settings(data_dir, start="2024-12-02"))
+    builds.put("nine tenths gone", data_dir, release_id="r2")
+    assert publish(settings(data_dir, start="2024-12-03")).release_id == "r2"
+
+
+def test_the_other_edition_may_hold_less(builds: Builds, data_dir: Path) -> None:
+    builds.put("good", data_dir)
+    publish(settings(data_dir))
+    builds.put("good", data_dir, release_id="r2")
+    assert publish(settings(data_dir, export_restricted=False)).release_id == "r2"
+
+
+def test_nothing_at_all_is_no_release(builds: Builds, data_dir: Path) -> None:
+    builds.put("nothing", data_dir)
+    with pytest.raises(PublishRefused, match="no vendor has told anything yet"):
+        publish(settings(data_dir))
+    assert latest_release(data_dir / "exports") is None
+    assert not (data_dir / "smallcap.duckdb").exists()
