@@ -1,0 +1,93 @@
+{%- set band = number_of('forecast_rule', 'band_pct') -%}
+{%- set r2000 = number_of('forecast_rule', 'r2000_rank') -%}
+{#- type, tier before, tier beyond the line, the line, and 1 where a larger company is on its own side of it -#}
+{%- set kinds = [
+    ('MIGRATE_UP_TO_R1000', 'R2000', 'R1000', 'upper', -1),
+    ('MIGRATE_DOWN_FROM_R1000', 'R1000', 'R2000', 'lower', 1),
+    ('MIGRATE_UP_FROM_MICRO', 'RMICRO', 'R2000', 'smallest', -1),
+    ('MIGRATE_DOWN_TO_MICRO', 'R2000', 'RMICRO', 'smallest', 1),
+] -%}
+
+-- The lines that a member can cross, each half way, in logarithms, between the last company on one side and the first
+-- on the other.
+with companies as (
+    select distinct
+        event_id,
+        as_of_date,
+        company_rank,
+        company_value,
+        cumulative_pct
+    from {{ ref('int_forecast_company') }}
+),
+
+breakpoints as (
+    select
+        event_id,
+        as_of_date,
+        count(*) as companies,
+        max(
+            case when company_rank = {{ number_of('forecast_rule', 'r1000_rank') }} then cumulative_pct end
+        ) as r1000_pct
+    from companies
+    group by event_id, as_of_date
+),
+
+sides as (
+    select
+        companies.event_id,
+        companies.as_of_date,
+        max(breakpoints.companies) as companies,
+        sqrt(
+            min(case when companies.cumulative_pct < breakpoints.r1000_pct - {{ band }} then companies.company_value end)
+            * max(case when companies.cumulative_pct >= breakpoints.r1000_pct - {{ band }} then companies.company_value end)
+        ) as upper_value,
+        sqrt(
+            min(case when companies.cumulative_pct <= breakpoints.r1000_pct + {{ band }} then companies.company_value end)
+            * max(case when companies.cumulative_pct > breakpoints.r1000_pct + {{ band }} then companies.company_value end)
+        ) as lower_value,
+        sqrt(
+            min(case when companies.company_rank <= {{ r2000 }} then companies.company_value end)
+            * max(case when companies.company_rank > {{ r2000 }} then companies.company_value end)
+        ) as smallest_value
+    from companies
+    inner join breakpoints
+        on
+            companies.event_id = breakpoints.event_id
+            and companies.as_of_date = breakpoints.as_of_date
+    group by companies.event_id, companies.as_of_date
+),
+
+kinds as (
+    {% for kind in kinds -%}
+    select
+        '{{ kind[0] }}' as change_type,
+        '{{ kind[1] }}' as tier_before,
+        '{{ kind[2] }}' as tier_across,
+        '{{ kind[3] }}' as line,
+        {{ kind[4] }} as side
+    {% if not loop.last %}union all{% endif %}
+    {% endfor -%}
+)
+
+select
+    evenings.event_id,
+    evenings.as_of_date,
+    kinds.change_type,
+    kinds.tier_before,
+    kinds.tier_across,
+    kinds.side,
+    cast(sides.companies as integer) as companies,
+    round(
+        case kinds.line
+            when 'upper' then sides.upper_value
+            when 'lower' then sides.lower_value
+            -- without the Microcap fund nobody shows who would be the next after the 3,000th
+            when 'smallest' then case when evenings.has_microcap then sides.smallest_value end
+        end, 6
+    ) as line_value
+from {{ ref('int_forecast_evening') }} as evenings
+cross join kinds
+left join sides
+    on
+        evenings.event_id = sides.event_id
+        and evenings.as_of_date = sides.as_of_date
