@@ -48,7 +48,14 @@ def test_the_file_has_a_query_for_each_question(served: duckdb.DuckDBPyConnectio
     text = (EXAMPLES / "query.sql").read_text(encoding="utf-8")
     for part in (
         *("'ytd'", "'IWM' and benchmark_symbol = 'QQQ' and window_code = '5d'", "return_between(", "'DGS10'"),
-        *("'BAMLH0A0HYM2'", "flow_65d_usd", "mart_reconstitution_change", "fct_coverage", "fct_request_ledger"),
+        *(
+            "'BAMLH0A0HYM2'",
+            "flow_65d_usd",
+            "mart_reconstitution_change",
+            "mart_reconstitution_forecast",
+            "fct_coverage",
+            "fct_request_ledger",
+        ),
     ):
         assert part in text
 

@@ -58,31 +58,35 @@ actual as (
     group by changes.event_id, lines.as_of_date, lines.change_type
 ),
 
-forecast as (
+followed as (
     select
         forecasts.event_id,
         forecasts.as_of_date,
         forecasts.change_type,
-        count(*) as listed,
-        count(case when forecasts.tier_forecast <> forecasts.tier_before then 1 end) as forecast,
-        count(
-            case when forecasts.tier_forecast <> forecasts.tier_before and changes.change_type = forecasts.change_type then 1 end
-        ) as hits,
-        count(
-            case when forecasts.tier_forecast <> forecasts.tier_before and changes.change_type <> forecasts.change_type then 1 end
-        ) as changed_otherwise,
-        -- decimals: a sum of doubles depends on the order of the rows
-        sum(cast(
-            power(
-                forecasts.probability - case when changes.change_type = forecasts.change_type then 1 else 0 end, 2
-            ) as decimal(18, 12)
-        )) as squares
+        forecasts.probability,
+        forecasts.tier_forecast <> forecasts.tier_before as is_forecast,
+        changes.security_id is not null as is_changed,
+        coalesce(changes.change_type = forecasts.change_type, false) as is_right
     from {{ ref('mart_reconstitution_forecast') }} as forecasts
     left join changes
         on
             forecasts.event_id = changes.event_id
             and forecasts.security_id = changes.security_id
-    group by forecasts.event_id, forecasts.as_of_date, forecasts.change_type
+),
+
+forecast as (
+    select
+        event_id,
+        as_of_date,
+        change_type,
+        count(*) as listed,
+        count(case when is_forecast then 1 end) as forecast,
+        count(case when is_forecast and is_right then 1 end) as hits,
+        count(case when is_forecast and is_changed and not is_right then 1 end) as changed_otherwise,
+        -- decimals: a sum of doubles depends on the order of the rows
+        sum(cast(power(probability - case when is_right then 1 else 0 end, 2) as decimal(18, 12))) as squares
+    from followed
+    group by event_id, as_of_date, change_type
 ),
 
 judged as (

@@ -31,7 +31,7 @@ lines as (
     where prints.market_value_usd > 0
 ),
 
--- The fund of the Russell 3000 holds names of all tiers: it says how many of its dollars one of another fund stands for.
+-- The fund of the Russell 3000 holds names of all tiers. It says how many of its dollars one of another fund is worth.
 scales as (
     select
         lines.event_id,

@@ -1,5 +1,4 @@
 {%- set band = number_of('forecast_rule', 'band_pct') -%}
-{%- set r2000 = number_of('forecast_rule', 'r2000_rank') -%}
 {#- type, tier before, tier beyond the line, the line, and 1 where a larger company is on its own side of it -#}
 {%- set kinds = [
     ('MIGRATE_UP_TO_R1000', 'R2000', 'R1000', 'upper', -1),
@@ -32,29 +31,41 @@ breakpoints as (
     group by event_id, as_of_date
 ),
 
-sides as (
+placed as (
     select
         companies.event_id,
         companies.as_of_date,
-        max(breakpoints.companies) as companies,
-        sqrt(
-            min(case when companies.cumulative_pct < breakpoints.r1000_pct - {{ band }} then companies.company_value end)
-            * max(case when companies.cumulative_pct >= breakpoints.r1000_pct - {{ band }} then companies.company_value end)
-        ) as upper_value,
-        sqrt(
-            min(case when companies.cumulative_pct <= breakpoints.r1000_pct + {{ band }} then companies.company_value end)
-            * max(case when companies.cumulative_pct > breakpoints.r1000_pct + {{ band }} then companies.company_value end)
-        ) as lower_value,
-        sqrt(
-            min(case when companies.company_rank <= {{ r2000 }} then companies.company_value end)
-            * max(case when companies.company_rank > {{ r2000 }} then companies.company_value end)
-        ) as smallest_value
+        breakpoints.companies,
+        companies.company_value,
+        companies.cumulative_pct < breakpoints.r1000_pct - {{ band }} as is_above_the_band,
+        companies.cumulative_pct <= breakpoints.r1000_pct + {{ band }} as is_above_the_end_of_the_band,
+        companies.company_rank <= {{ number_of('forecast_rule', 'r2000_rank') }} as is_large_enough
     from companies
     inner join breakpoints
         on
             companies.event_id = breakpoints.event_id
             and companies.as_of_date = breakpoints.as_of_date
-    group by companies.event_id, companies.as_of_date
+),
+
+sides as (
+    select
+        event_id,
+        as_of_date,
+        max(companies) as companies,
+        sqrt(
+            min(case when is_above_the_band then company_value end)
+            * max(case when not is_above_the_band then company_value end)
+        ) as upper_value,
+        sqrt(
+            min(case when is_above_the_end_of_the_band then company_value end)
+            * max(case when not is_above_the_end_of_the_band then company_value end)
+        ) as lower_value,
+        sqrt(
+            min(case when is_large_enough then company_value end)
+            * max(case when not is_large_enough then company_value end)
+        ) as smallest_value
+    from placed
+    group by event_id, as_of_date
 ),
 
 kinds as (
