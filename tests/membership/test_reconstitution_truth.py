@@ -530,7 +530,7 @@ def test_forecasts_with_the_markets_band_find_who_moves_between_large_and_small(
     models = DBT / "models" / "marts" / "names"
     with duckdb.connect(str(directory.data / "build" / "warehouse.duckdb"), read_only=True) as build:
         build.execute("set TimeZone = 'America/New_York'")
-        build.execute("set search_path = 'temp,main,intermediate'")
+        build.execute("set search_path = 'main,intermediate'")
         for path in (models / "intermediate" / "int_forecast_line.sql", models / "mart_reconstitution_forecast.sql"):
             build.execute(f"create temp table {path.stem} as {sql(path, rules)}")
         called = forecast(build, company_of, "temp.mart_reconstitution_forecast", BETWEEN_LARGE_AND_SMALL)
