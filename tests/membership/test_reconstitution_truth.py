@@ -540,6 +540,36 @@ def test_forecasts_with_the_markets_band_find_who_moves_between_large_and_small(
     assert len(called & wanted) / len(called) >= 0.9
 
 
+@pytest.mark.parametrize("evening", ["2025-04-30", "2025-05-01", "2026-05-01"])
+def test_a_forecast_is_what_the_files_known_that_evening_give(directory, evening):
+    names = DBT / "models" / "marts" / "names"
+    steps = [names / "intermediate" / f"int_forecast_{step}.sql" for step in ("file", "evening", "company", "line")]
+    end = f"timezone('America/New_York', date '{evening}' + time '23:59:59')"
+    with duckdb.connect(str(directory.data / "build" / "warehouse.duckdb"), read_only=True) as build:
+        build.execute("set TimeZone = 'America/New_York'")
+        build.execute("set search_path = 'main,intermediate'")
+        build.execute(
+            "create temp table int_security_print as "
+            f"from warehouse.intermediate.int_security_print where available_at <= {end}"
+        )
+        for path in (*steps, names / "mart_reconstitution_forecast.sql"):
+            query = sql(
+                path,
+                as_of_session=lambda: f"date '{evening}'",
+                new_york_moment=lambda day, clock: f"timezone('America/New_York', {day} + time '{clock}')",
+            )
+            build.execute(f"create temp table {path.stem} as {query}")
+        # the contract of the published table orders its columns
+        columns = ", ".join(row[0] for row in build.execute("describe temp.mart_reconstitution_forecast").fetchall())
+        then, now = (
+            f"(select {columns} from {table} where as_of_date = '{evening}')"
+            for table in ("temp.mart_reconstitution_forecast", "warehouse.main.mart_reconstitution_forecast")
+        )
+        assert build.execute(f"select count(*) > 100 from {then}").fetchone() == (True,)
+        for one, other in ((then, now), (now, then)):
+            assert build.execute(f"{one} except all {other}").fetchall() == []
+
+
 def test_the_score_of_a_forecast_counts_what_the_truth_says(con, company_of):
     wanted, called = moved(ABOUT_MICROCAP), forecast(con, company_of, "mart_reconstitution_forecast", ABOUT_MICROCAP)
     rows = con.execute(
