@@ -68,10 +68,11 @@ order by f.probability desc, d.ticker
 limit 20;
 
 -- How far such forecasts are to be believed: what earlier ones found, missed and called wrongly.
-select event_id, as_of_date, change_type, forecast, actual, hits, missed_not_in_files, precision, recall, brier
+select event_id, moment, change_type, forecast, actual, hits, missed_not_in_files, precision, recall, brier, null_reason
 from mart_reconstitution_forecast_score
-where null_reason is null
-order by as_of_date desc, change_type;
+where forecast is not null or actual is not null
+order by as_of_date desc, change_type
+limit 30;
 
 -- What moved the Russell 2000 since the end of October: the ten names that added most, in percentage points.
 select ticker, name, sector, round(contribution_pp, 3) as contribution_pp
