@@ -55,6 +55,25 @@ where
 order by weight_after_pct desc nulls last, ticker
 limit 20;
 
+-- Who is likely to change tier at the coming reconstitution: in December, as long as that lies ahead.
+select
+    d.ticker, d.name, f.tier_before, f.tier_forecast, f.change_type, round(f.probability, 3) as probability,
+    round(f.above_line_pct, 1) as above_line_pct, f.company_rank, f.as_of_date, f.file_date
+from mart_reconstitution_forecast as f
+inner join dim_security as d using (security_id)
+where
+    f.as_of_date = (select max(as_of_date) from mart_reconstitution_forecast)
+    and f.change_type in ('MIGRATE_UP_TO_R1000', 'MIGRATE_DOWN_FROM_R1000')
+order by f.probability desc, d.ticker
+limit 20;
+
+-- How far such forecasts are to be believed: what earlier ones found, missed and called wrongly.
+select event_id, moment, change_type, forecast, actual, hits, missed_not_in_files, precision, recall, brier, null_reason
+from mart_reconstitution_forecast_score
+where forecast is not null or actual is not null
+order by as_of_date desc, change_type
+limit 30;
+
 -- What moved the Russell 2000 since the end of October: the ten names that added most, in percentage points.
 select ticker, name, sector, round(contribution_pp, 3) as contribution_pp
 from contribution_between('R2000', '2026-10-30', '2026-11-20')

@@ -41,14 +41,23 @@ def test_each_query_answers(served: duckdb.DuckDBPyConnection, statement: duckdb
     # without a gap, a failure, a missing file or years of history these have no value
     empty = {name for i, name in enumerate(columns) if all(row[i] is None for row in rows)}
     expected = {"first_gap", "last_gap", "last_failure", "last_detail", "missing_evidence", "flow_65d_zscore"}
-    assert empty <= expected | {"weight_before_pct"}
+    # nor have scores, where no files of the rank day of a past reconstitution are stored
+    scores = {"hits", "missed_not_in_files", "precision", "recall", "brier"}
+    assert empty <= expected | scores | {"weight_before_pct"}
 
 
 def test_the_file_has_a_query_for_each_question(served: duckdb.DuckDBPyConnection) -> None:
     text = (EXAMPLES / "query.sql").read_text(encoding="utf-8")
     for part in (
         *("'ytd'", "'IWM' and benchmark_symbol = 'QQQ' and window_code = '5d'", "return_between(", "'DGS10'"),
-        *("'BAMLH0A0HYM2'", "flow_65d_usd", "mart_reconstitution_change", "fct_coverage", "fct_request_ledger"),
+        *(
+            "'BAMLH0A0HYM2'",
+            "flow_65d_usd",
+            "mart_reconstitution_change",
+            "mart_reconstitution_forecast",
+            "fct_coverage",
+            "fct_request_ledger",
+        ),
     ):
         assert part in text
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import jinja2
@@ -32,17 +33,19 @@ CHAIN = (
 )
 
 
-def sql(path: Path) -> str:
-    """A model or a query as plain SQL over tables of the names it refers to."""
+def sql(path: Path, rules: Mapping[str, Any] = VARS, **macros: Callable[..., str]) -> str:
+    """A model or a query as plain SQL over tables of the names it refers to, with the numbers of these rules."""
     template = jinja2.Environment(autoescape=False).from_string(path.read_text(encoding="utf-8"))  # noqa: S701 - it is SQL
     return template.render(
         config=lambda **_: "",
         ref=lambda name: name,
         membership_rule=RULES.__getitem__,
+        number_of=lambda rule, name: rules[rule][name],
         var=VARS.__getitem__,
         index_of=lambda book: f"split_part({book}, '/', 1)",
         source_of=lambda book: f"coalesce(nullif(split_part({book}, '/', 2), ''), 'all')",
         quoted=lambda texts: ", ".join(f"'{text}'" for text in texts),
+        **macros,
     )
 
 

@@ -13,11 +13,12 @@ import pytest
 
 from orchestration.sandbox.companies import FIRST_FILE, company_history, shares_at
 from orchestration.sandbox.holdings import is_sampled, prices_of
-from orchestration.sandbox.membership import BITS
+from orchestration.sandbox.membership import BAND, BITS
 from orchestration.sandbox.streams import DEFAULT_SEED as SEED
 from orchestration.sandbox.timeline import timeline
 from orchestration.sandbox.truth import truth
 from tests.conftest import SandboxDirectory
+from tests.membership.chain import DBT, VARS, sql
 
 TODAY, LAST = "2026-11-20", dt.date(2026, 11, 19)
 BETWEEN = "between"
@@ -34,10 +35,16 @@ WHY = {
 
 
 @pytest.fixture(scope="module")
-def con(tmp_path_factory):
-    """The served database of the range `make run` covers in holdings, from fewer prices."""
+def directory(tmp_path_factory) -> SandboxDirectory:
+    """A run of the range `make run` covers in holdings, from fewer prices."""
     directory = SandboxDirectory(tmp_path_factory.mktemp("history"), holdings_start=FIRST_FILE.isoformat())
     directory.run(TODAY)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def con(directory):
+    """The served database."""
     with duckdb.connect(str(directory.data / "smallcap.duckdb"), read_only=True) as connection:
         connection.execute("set TimeZone = 'America/New_York'")
         yield connection
@@ -474,3 +481,113 @@ def test_contributions_between_two_dates_add_up_to_the_whole(con):
     assert con.execute("select count(*) from contribution_between('R2000', '2020-01-02', '2020-02-03')").fetchone() == (
         0,
     )
+
+
+FORECASTS = {"RUSSELL-2025-06", "RUSSELL-2026-06"}
+BETWEEN_LARGE_AND_SMALL = ("MIGRATE_UP_TO_R1000", "MIGRATE_DOWN_FROM_R1000")
+ABOUT_MICROCAP = ("MIGRATE_UP_FROM_MICRO", "MIGRATE_DOWN_TO_MICRO")
+
+
+def moved(kinds: tuple[str, ...]) -> set[tuple[str, int, str]]:
+    """Event, company and kind of the changes of the Russell 2000 at reconstitutions with files of their rank day."""
+    return {
+        (event, company, kind)
+        for index_code, event, company, kind in injected()
+        if index_code == "R2000" and event in FORECASTS and kind in kinds
+    }
+
+
+def forecast(con, company_of, relation: str, kinds: tuple[str, ...]) -> set[tuple[str, int, str]]:
+    rows = con.execute(
+        f"select event_id, security_id, change_type from {relation} "
+        "where moment = 'rank_files' and tier_forecast <> tier_before"
+    ).fetchall()
+    return {
+        (event, company_of[security], kind) for event, security, kind in rows if event in FORECASTS and kind in kinds
+    }
+
+
+def test_forecasts_find_who_crosses_the_line_without_a_band(con, company_of):
+    """Deletions that IWC does not show are no falls to the Microcap index in the truth: they cost precision."""
+    wanted = moved(ABOUT_MICROCAP)
+    called = forecast(con, company_of, "mart_reconstitution_forecast", ABOUT_MICROCAP)
+    assert len(wanted) > 500
+    assert len(called & wanted) / len(wanted) >= 0.98
+    assert len(called & wanted) / len(called) >= 0.88
+
+
+def test_forecasts_with_the_published_band_are_right_where_they_are_sure(con, company_of):
+    """This market's band is narrower: who is beyond the published one has moved, and many moved who are not."""
+    wanted = moved(BETWEEN_LARGE_AND_SMALL)
+    called = forecast(con, company_of, "mart_reconstitution_forecast", BETWEEN_LARGE_AND_SMALL)
+    assert len(called) >= 10
+    # two issues of one issuer are two companies in this market
+    assert len(called & wanted) / len(called) >= 0.85
+
+
+def test_forecasts_with_the_markets_band_find_who_moves_between_large_and_small(con, company_of, directory):
+    rules = VARS | {"forecast_rule": VARS["forecast_rule"] | {"band_pct": 100 * BAND}}
+    models = DBT / "models" / "marts" / "names"
+    with duckdb.connect(str(directory.data / "build" / "warehouse.duckdb"), read_only=True) as build:
+        build.execute("set TimeZone = 'America/New_York'")
+        build.execute("set search_path = 'main,intermediate'")
+        for path in (models / "intermediate" / "int_forecast_line.sql", models / "mart_reconstitution_forecast.sql"):
+            build.execute(f"create temp table {path.stem} as {sql(path, rules)}")
+        called = forecast(build, company_of, "temp.mart_reconstitution_forecast", BETWEEN_LARGE_AND_SMALL)
+    wanted = moved(BETWEEN_LARGE_AND_SMALL)
+    assert len(wanted) > 60
+    assert len(called & wanted) / len(wanted) >= 0.95
+    assert len(called & wanted) / len(called) >= 0.9
+
+
+@pytest.mark.parametrize("evening", ["2025-04-30", "2025-05-01", "2026-05-01"])
+def test_a_forecast_is_what_the_files_known_that_evening_give(directory, evening):
+    names = DBT / "models" / "marts" / "names"
+    steps = [names / "intermediate" / f"int_forecast_{step}.sql" for step in ("file", "evening", "company", "line")]
+    end = f"timezone('America/New_York', date '{evening}' + time '23:59:59')"
+    with duckdb.connect(str(directory.data / "build" / "warehouse.duckdb"), read_only=True) as build:
+        build.execute("set TimeZone = 'America/New_York'")
+        build.execute("set search_path = 'main,intermediate'")
+        build.execute(
+            "create temp table int_security_print as "
+            f"from warehouse.intermediate.int_security_print where available_at <= {end}"
+        )
+        for path in (*steps, names / "mart_reconstitution_forecast.sql"):
+            query = sql(
+                path,
+                as_of_session=lambda: f"date '{evening}'",
+                new_york_moment=lambda day, clock: f"timezone('America/New_York', {day} + time '{clock}')",
+            )
+            build.execute(f"create temp table {path.stem} as {query}")
+        # the contract of the published table orders its columns
+        columns = ", ".join(row[0] for row in build.execute("describe temp.mart_reconstitution_forecast").fetchall())
+        then, now = (
+            f"(select {columns} from {table} where as_of_date = '{evening}')"
+            for table in ("temp.mart_reconstitution_forecast", "warehouse.main.mart_reconstitution_forecast")
+        )
+        assert build.execute(f"select count(*) > 100 from {then}").fetchone() == (True,)
+        for one, other in ((then, now), (now, then)):
+            assert build.execute(f"{one} except all {other}").fetchall() == []
+
+
+def test_the_score_of_a_forecast_counts_what_the_truth_says(con, company_of):
+    wanted, called = moved(ABOUT_MICROCAP), forecast(con, company_of, "mart_reconstitution_forecast", ABOUT_MICROCAP)
+    rows = con.execute(
+        "select event_id, change_type, forecast, actual, hits, missed_not_in_files, missed_in_files, brier "
+        "from mart_reconstitution_forecast_score where moment = 'rank_files' and null_reason is null "
+        f"and change_type in {ABOUT_MICROCAP}"
+    ).fetchall()
+    assert {event for event, *_ in rows} == FORECASTS
+    for event, kind, names, actual, hits, not_in_files, in_files, brier in rows:
+        mine = {row for row in called if (row[0], row[2]) == (event, kind)}
+        theirs = {row for row in wanted if (row[0], row[2]) == (event, kind)}
+        assert names == len(mine)
+        # a change may be read from the files under another kind
+        assert abs(actual - len(theirs)) <= 1
+        assert abs(hits - len(mine & theirs)) <= 1
+        assert hits + not_in_files + in_files == actual
+        assert brier < 0.2
+    ahead = con.execute(
+        "select distinct null_reason from mart_reconstitution_forecast_score where event_id = 'RUSSELL-2026-12'"
+    ).fetchall()
+    assert ahead == [("not_yet_effective",)]

@@ -198,6 +198,17 @@ RULES = {
         ),
         why="later files confirm, close and move what was open: the revisions known at T count",
     ),
+    "mart_reconstitution_forecast": Rule(
+        "moment <> 'newest' and known_at <= timestamptz '{moment}'",
+        then="moment <> 'newest'",
+        why="the forecast of the newest evening is replaced by that of the next one",
+    ),
+    "mart_reconstitution_forecast_score": Rule(
+        "moment <> 'newest' and as_of_date <= date '{day}'",
+        then="moment <> 'newest'",
+        columns=("event_id", "as_of_date", "change_type", "moment"),
+        why="what happened is known after the event; the forecasts it judges are compared above",
+    ),
     "mart_migration_matrix": Rule(
         "event_id in (select event_id from {then})",
         why="an event has rows once files on both sides of it are known, and a file stays as it is",
@@ -223,7 +234,7 @@ def test_every_published_mart_has_a_rule(walk):
 
 
 # marts of what the replay does not serve
-EMPTY = frozenset({"mart_option_daily", "mart_option_strike"})
+EMPTY = frozenset({"mart_option_daily", "mart_option_strike", "mart_reconstitution_forecast"})
 
 
 def symbols(columns: list[str]) -> list[str]:
