@@ -166,6 +166,12 @@ RULES = {
         BY_KNOWLEDGE, why="a holdings file of T comes on the next session, and a split counts once a file shows it"
     ),
     "mart_index_replication": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
+    "mart_reconstitution_effect": Rule(
+        "event_id in (select event_id from {then}) and session_date <= date '{day}'",
+        columns=("index_code", "event_id", "change_type", "day_offset", "session_date", "phase"),
+        why="which names changed follows from the changes, which later files confirm, and a file of T comes on the next "
+        "session",
+    ),
     "mart_catalyst": Rule(
         now_from=AHEAD,
         columns=("event_type", "event_date", "event_id", "sessions_ahead", "as_of_session"),
