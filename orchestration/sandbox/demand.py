@@ -13,7 +13,7 @@ from orchestration.sandbox.membership import R1000, R2000, Reshuffle
 # move between R1000 and R2000 has no effect: one fund sells what the other buys.
 ADDITION_EFFECT = 0.05
 DELETION_EFFECT = -0.05
-# It grows from about the preliminary lists on, and is over long before the next rank day: who is a member is not touched.
+# It grows from about the preliminary lists on, and is over before the next rank day, so it changes no membership.
 BUILD_UP_SESSIONS = 18
 FADE_SESSIONS = 60
 

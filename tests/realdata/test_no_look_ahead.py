@@ -167,10 +167,9 @@ RULES = {
     ),
     "mart_index_replication": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
     "mart_reconstitution_effect": Rule(
-        "event_id in (select event_id from {then}) and session_date <= date '{day}'",
-        columns=("index_code", "event_id", "change_type", "day_offset", "session_date", "phase"),
-        why="which names changed follows from the changes, which later files confirm, and a file of T comes on the next "
-        "session",
+        BY_KNOWLEDGE,
+        then="known_at is not null",
+        why="a holdings file of T comes on the next session",
     ),
     "mart_catalyst": Rule(
         now_from=AHEAD,
