@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -33,6 +33,7 @@ from orchestration.settings import REPOSITORY, load_settings
 
 PROJECT = REPOSITORY / "dbt_project"
 MODELS = ("fct_holding", "dim_security_identifier", "mart_reconstitution_summary", "mart_migration_matrix")
+NAMES = ("mart_security_daily", "mart_breadth", "mart_index_replication")
 QUERIES = REPOSITORY / "examples" / "articles.sql"
 LONG = ("growth",)
 WINDOWS = (1, 2, 3, 5, 10, 21, 42, 63, 84, 126, 189, 252, 504)
@@ -52,12 +53,13 @@ def main() -> None:
     parser.add_argument("--daily-runs", type=int, nargs="+", default=RUNS, help="daily runs the growing lakes had")
     parser.add_argument(
         "--only",
-        choices=["membership", "since", "queries", "panel", "day", "growth", "summary"],
+        choices=["membership", "names", "since", "queries", "panel", "day", "growth", "summary"],
         help="one section",
     )
     asked = parser.parse_args()
     sections: dict[str, Callable[[], None]] = {
         "membership": lambda: membership(asked.years, asked.scale),
+        "names": lambda: names(asked.years, asked.scale),
         "since": lambda: since_ranks(asked.loop_series),
         "queries": lambda: example_queries(asked.repeats),
         "panel": lambda: panel(asked.securities, asked.panel_sessions),
@@ -75,15 +77,35 @@ def membership(years: float, scale: float) -> None:
     """Build membership from a made-up archive, add a day, build it from nothing again."""
     sessions = sessions_of(years)
     title(f"Membership: five funds, {len(sessions)} sessions, scale {scale:g}")
-    for pattern, daily in (("loaded at once", 0), ("a file a day", len(sessions) - 1)):
+    build_archive(sessions, scale, MODELS, {"loaded at once": 0, "a file a day": len(sessions) - 1})
+
+
+def names(years: float, scale: float) -> None:
+    """The same of the prices of the members, and of what is made of them."""
+    sessions = sessions_of(years)
+    title(f"Names: prices of the members of five funds, {len(sessions)} sessions, scale {scale:g}")
+    build_archive(sessions, scale, NAMES, {"loaded at once": 0})
+
+
+def build_archive(
+    sessions: Sequence[dt.date], scale: float, models: Sequence[str], patterns: Mapping[str, int]
+) -> None:
+    """Build models from a made-up archive, add a day and another, build them from nothing again.
+
+    Args:
+        sessions: Those of the archive; the last two come later.
+        scale: Size of the funds, 1 for that of the real ones.
+        models: What is built, with all it stands on.
+        patterns: How the archive came: a name, and how many of the sessions each in a run of its own.
+    """
+    for pattern, daily in patterns.items():
         with tempfile.TemporaryDirectory(prefix="smallcap-bench-") as name:
             data = Path(name)
             began = time.perf_counter()
-            # the last two sessions come later
             archive = write_archive(data, sessions[:-2], scale=scale, daily=max(daily - 2, 0))
             moments = f"{max(daily - 2, 0) + 1:,} moment{'s' if daily else ''} of knowledge"
             print(f"\n{pattern}: {archive.lines:,} lines, {moments}, written in {time.perf_counter() - began:.0f} s")
-            rows = [("from nothing", dbt_build(data, sessions[-3]))]
+            rows = [("from nothing", dbt_build(data, sessions[-3], models))]
             newest = {
                 day: list(files) for day, files in groupby(Market(sessions, scale), key=lambda file: file.as_of)
                 if day in sessions[-2:]
@@ -93,8 +115,8 @@ def membership(years: float, scale: float) -> None:
                 for file in files:
                     writer.add(file, clock_after(day))
                 writer.flush()
-                rows.append((f"one more day ({writer.lines:,} lines)", dbt_build(data, day)))
-            rows.append(("from nothing again", dbt_build(data, sessions[-1], "--full-refresh")))
+                rows.append((f"one more day ({writer.lines:,} lines)", dbt_build(data, day, models)))
+            rows.append(("from nothing again", dbt_build(data, sessions[-1], models, "--full-refresh")))
             table(
                 ("build", "seconds", "processor seconds", "peak MB", "database MB", "slowest models, seconds"),
                 [
@@ -122,13 +144,13 @@ class Build:
     slowest: str
 
 
-def dbt_build(data: Path, last: dt.date, *options: str) -> Build:
-    """Build the membership models and run their data tests, in a process of its own."""
+def dbt_build(data: Path, last: dt.date, models: Sequence[str], *options: str) -> Build:
+    """Build models with all they stand on and run their data tests, in a process of its own."""
     (data / "build" / "tmp").mkdir(parents=True, exist_ok=True)
     write_reference(data, last)
     command = [
         *(sys.executable, "-m", "orchestration.build.steps", str(data / "target"), *options),
-        *("--select", *(f"+{model}" for model in MODELS), "--exclude", "pair"),
+        *("--select", *(f"+{model}" for model in models)),
     ]
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, "SMALLCAP_DATA_DIR": str(data)})  # noqa: S603

@@ -88,6 +88,23 @@ where security_id = (select max_by(security_id, (ex_date, security_id)) from fct
 order by session_date desc
 limit 10;
 
+-- The members of the Russell 2000 that fell most over 21 sessions, and what each weighs.
+select ticker, name, session_date, round(100 * return_21d, 1) as return_21d_pct, round(weight_r2000_pct, 3) as weight_pct
+from mart_security_daily
+inner join dim_security using (security_id)
+where
+    in_r2000
+    and session_date = (select max(session_date) from mart_security_daily where in_r2000 and return_21d is not null)
+order by return_21d, ticker
+limit 10;
+
+-- How broad the last rises of the Russell 2000 were: names that rose and fell, and both kinds of mean.
+select as_of_date, constituents, advancing, declining, equal_weight_return_1d, weighted_return_1d, ten_best_pct_of_rise
+from mart_breadth
+where index_code = 'R2000' and weighted_return_1d > 0
+order by as_of_date desc
+limit 10;
+
 -- Price effect of reconstitutions on the Russell 2000, in percent from the base date to the effective day: mean, its larger
 -- standard error, and how many of the names it rests on.
 select event_id, change_type, names, n_cumulated, base_date, round(100 * mean_cumulated, 2) as mean_pct,

@@ -165,6 +165,15 @@ RULES = {
     "mart_index_contribution": Rule(
         BY_KNOWLEDGE, why="a holdings file of T comes on the next session, and a split counts once a file shows it"
     ),
+    "mart_security_daily": Rule(
+        BY_KNOWLEDGE,
+        columns=(
+            *("security_id", "session_date", "return_1d", "return_5d", "return_21d", "return_63d", "return_126d"),
+            *("return_252d", "return_ytd", "drawdown_252d", "realised_vol_63_pct", "beta_252", "in_r1000", "in_r2000"),
+            *("in_rmicro", "in_sp500", "weight_r2000_pct", "index_code", "known_at"),
+        ),
+        why="a holdings file of T comes on the next session; levels are shown on the basis after all splits",
+    ),
     "mart_index_replication": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
     "mart_reconstitution_effect": Rule(
         BY_KNOWLEDGE,
