@@ -72,7 +72,7 @@ benchmarked as (
         *,
         case
             when name_return is null then index_return
-            else (index_return - weight * name_return) / (1 - weight)
+            else (index_return - weight * name_return) / nullif(1 - weight, 0)
         end as index_without_it
     from steps
 ),
@@ -80,10 +80,15 @@ benchmarked as (
 grown as (
     select
         *,
-        count(case when is_cumulated and index_without_it is null then 1 end) over so_far as steps_missing,
+        count(case when is_cumulated and coalesce(index_without_it <= -1, true) then 1 end) over so_far as missing,
         -- decimals, because a running sum of doubles depends on the rows around it
         exp(cast(
-            sum(case when is_cumulated then cast(ln(1 + index_without_it) as decimal(28, 15)) end) over so_far as double
+            sum(
+                case
+                    when is_cumulated and index_without_it > -1
+                        then cast(ln(1 + index_without_it) as decimal(28, 15))
+                end
+            ) over so_far as double
         )) - 1 as index_growth
     from benchmarked
     window so_far as (
@@ -102,7 +107,7 @@ measured as (
         sector,
         day_offset,
         case when gap_sessions = 1 then round(name_return - index_without_it, 12) end as abnormal_return,
-        case when is_cumulated and steps_missing = 0 then round(name_growth - index_growth, 12) end as cumulated,
+        case when is_cumulated and missing = 0 then round(name_growth - index_growth, 12) end as cumulated,
         known_at
     from grown
 )
