@@ -124,6 +124,27 @@ where index_code = 'R2000' and weighted_return_1d > 0
 order by as_of_date desc
 limit 10;
 
+-- Price effect of reconstitutions on the Russell 2000, in percent from the base date to the effective day: mean, its larger
+-- standard error, and how many of the names it rests on.
+select event_id, change_type, names, n_cumulated, base_date, round(100 * mean_cumulated, 2) as mean_pct,
+    round(100 * greatest(standard_error_cumulated, standard_error_cumulated_clustered), 2) as error_pct,
+    round(100 * published_effect, 1) as published_pct
+from mart_reconstitution_effect
+where index_code = 'R2000' and day_offset = 0 and n_cumulated > 1
+order by event_id desc, change_type;
+
+-- Which additions of last June have since left the Russell 2000, and how.
+select added.ticker, added.name, added.change_type as added_as, gone.change_date as left_on, gone.change_type as left_as,
+    gone.confidence
+from mart_reconstitution_change as added
+inner join mart_reconstitution_change as gone
+    on added.index_code = gone.index_code and added.security_id = gone.security_id
+    and gone.direction = 'deletion' and gone.change_date > added.change_date
+where
+    added.index_code = 'R2000' and added.direction = 'addition'
+    and added.event_id = (select max(event_id) from mart_reconstitution_summary where event_id like 'RUSSELL-%-06')
+order by left_on, added.ticker;
+
 -- What was known at a moment: share counts and flows that were out by then.
 select symbol, flow_date, flow_usd, flow_5d_usd, available_at
 from flow_known_at('2026-07-31 18:00:00-04')

@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 
+from orchestration.sandbox.demand import demand
 from orchestration.sandbox.events import DEAL_SESSIONS, FAST_ENTRY_CAP, Event, plan_quarter
 from orchestration.sandbox.factors import YEAR, factors, student
 from orchestration.sandbox.identity import (
@@ -236,7 +237,7 @@ class _Simulation:
         for factor, load in zip(self.factor_returns[:, first:last], self.loads.T, strict=True):
             moves += factor[:, None] * load[None, :]
         _script(plan.events, moves, first)
-        cents = np.zeros((last - first, count), dtype=np.int32)
+        fair = np.zeros((last - first, count))
         bits = np.zeros((last - first, count), dtype=np.uint8)
         shares = shares_at(history, first)
         queue = list(plan.events)
@@ -247,10 +248,20 @@ class _Simulation:
             self._move(session, moves[session - first])
             self._at_the_close(session, shares)
             on = self.caps > 0
-            cents[session - first, on] = np.maximum(np.rint(self.caps[on] / shares[on] * 100), 1)
+            fair[session - first, on] = self.caps[on] / shares[on]
             bits[session - first] = self.bits
+        cents = self._as_printed(first, fair)
         history.blocks.append(Block(first, cents, bits))
         self.next = last
+
+    def _as_printed(self, first: int, fair: np.ndarray) -> np.ndarray:
+        """Prices in cents, with what index funds do to them: the market value by which companies rank is without it."""
+        history, cents = self.history, np.zeros(fair.shape, dtype=np.int32)
+        for place, row in enumerate(fair):
+            on = row > 0
+            factor = demand(history.reshuffles, history.events, first + place, len(row))
+            cents[place, on] = np.maximum(np.rint(row[on] * factor[on] * 100), 1)
+        return cents
 
     def _make_room(self, draws: np.random.Generator, newcomers: int, events: list[Event]) -> None:
         if not newcomers:

@@ -175,6 +175,11 @@ RULES = {
         why="a holdings file of T comes on the next session; levels are shown on the basis after all splits",
     ),
     "mart_index_replication": Rule(BY_KNOWLEDGE, why="a holdings file of T comes on the next session"),
+    "mart_reconstitution_effect": Rule(
+        BY_KNOWLEDGE,
+        then="known_at is not null",
+        why="a holdings file of T comes on the next session",
+    ),
     "mart_catalyst": Rule(
         now_from=AHEAD,
         columns=("event_type", "event_date", "event_id", "sessions_ahead", "as_of_session"),
