@@ -23,7 +23,7 @@ def lines(axes, rows, x, values):
 
 
 def paths(axes, rows, x, value, by):
-    for name, part in rows.groupby(by):
+    for name, part in rows.sort_values(x).groupby(by):
         axes.plot(part[x], part[value], marker=".", label=name)
     axes.axhline(0, color="black", linewidth=0.5)
     axes.legend()
@@ -41,21 +41,21 @@ PICTURES = {
         *("How broad the last rises", "fraction", lines, "as_of_date"),
         ["equal_weight_return_1d", "weighted_return_1d"],
     ),
-    "members_effect": ("What the last reconstitution did", "percent", paths, "day_offset", "mean_cumulated_pct", "change_type"),
+    "members_effect": ("Price effect of reconstitutions", "percent", paths, "event_id", "mean_pct", "change_type"),
     "members_forecast": ("Who is likely to change tier", "probability", bars, "ticker", "probability"),
     "members_score": ("How far such forecasts", "Brier score", paths, "event_id", "brier", "change_type"),
 }  # fmt: skip
 
-queries = (HERE / "query.sql").read_text(encoding="utf-8").split("\n-- ")
+queries = (HERE / "query.sql").read_text(encoding="utf-8").split("\n\n")
 out.mkdir(parents=True, exist_ok=True)
 with duckdb.connect(str(data / "smallcap.duckdb"), read_only=True) as con:
     release, source = con.sql("select release_id, source from dim_release").fetchone()
     for name, (title, unit, draw, *columns) in PICTURES.items():
-        query = next(text for text in queries if text.startswith(title))
+        query = next(text for text in queries if text.startswith(f"-- {title}"))
         figure = Figure(figsize=(8, 3.6), dpi=110, layout="constrained")
         axes = figure.add_subplot()
-        draw(axes, con.sql("-- " + query).df().dropna(subset=columns[:1]), *columns)
-        axes.set_title(query.split("\n")[0], fontsize=9)
+        draw(axes, con.sql(query).df().dropna(subset=columns[:1]), *columns)
+        axes.set_title(query.partition("\n")[0].removeprefix("-- "), fontsize=9)
         axes.set_xlabel(unit if draw is bars else columns[0])
         axes.set_ylabel("" if draw is bars else unit)
         axes.tick_params(labelsize=7)

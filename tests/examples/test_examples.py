@@ -17,6 +17,7 @@ STATEMENTS = duckdb.extract_statements((EXAMPLES / "query.sql").read_text(encodi
 SAYS = {
     "duckdb_example.py": ("sandbox-", "^RUT", "return_px", "CPIAUCSL"),
     "pandas_example.py": ("synthetic", "percentage points", "IWM", "SPY", "flow_65d_usd"),
+    "pictures.py": ("members_contribution.png: sandbox-", "members_effect.png", "members_score.png"),
     "polars_example.py": ("synthetic", "126d", "ytd", "RUSSELL-2026-06"),
 }
 

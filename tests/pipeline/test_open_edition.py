@@ -57,7 +57,8 @@ def test_tables_of_filings_and_series_of_agencies_are_in_it(data, manifest):
 def test_what_rests_on_both_sources_is_in_it_only_as_the_filings_have_it(data, manifest):
     for name in (
         *("mart_source_agreement", "mart_fund_flow_agreement", "mart_sector_weight"),
-        *("mart_reconstitution_forecast", "mart_reconstitution_forecast_score"),
+        *("mart_reconstitution_forecast", "mart_reconstitution_forecast_score", "mart_reconstitution_effect"),
+        *("mart_security_daily", "mart_breadth"),
     ):
         assert name not in manifest["tables"]
     project = json.loads((data / "build" / "dbt" / "manifest.json").read_text(encoding="utf-8"))
