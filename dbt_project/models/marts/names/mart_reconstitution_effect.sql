@@ -35,7 +35,6 @@ assets as (
         shares.nav_usd * shares.shares_outstanding as assets_usd
     from {{ ref('fct_etf_shares') }} as shares
     inner join {{ ref('dim_instrument') }} as funds on shares.symbol = funds.symbol
-    where funds.index_code is not null
 ),
 
 joined as (
