@@ -12,21 +12,24 @@ out = Path(sys.argv[2] if len(sys.argv) > 2 else "pictures")
 
 
 def bars(axes, rows, label, value):
+    """A bar for each row, falls in red."""
     axes.barh(rows[label].astype(str), rows[value], color=["tab:red" if v < 0 else "tab:blue" for v in rows[value]])
     axes.invert_yaxis()
 
 
 def lines(axes, rows, x, values):
+    """A line over time for each of the columns."""
     for value in values:
         axes.plot(rows[x], rows[value], marker=".", label=value)
     axes.legend()
 
 
-def paths(axes, rows, x, value, by):
+def dots(axes, rows, x, value, by):
+    """A dot for each row, in a colour for each group."""
     for name, part in rows.sort_values(x).groupby(by):
-        axes.plot(part[x], part[value], marker=".", label=name)
+        axes.plot(part[x].astype(str), part[value], "o", label=name)
     axes.axhline(0, color="black", linewidth=0.5)
-    axes.legend()
+    axes.legend(fontsize=7)
 
 
 # file name: (how its query begins in query.sql, its unit, what draws it, of which columns)
@@ -37,13 +40,10 @@ PICTURES = {
     "members_split": ("The prices of a name", "USD per share", lines, "session_date", ["close_usd", "close"]),
     "members_splits": ("Splits of members", "new shares per old", bars, "ticker", "ratio"),
     "members_falls": ("The members of the Russell 2000 that fell", "percent", bars, "ticker", "return_21d_pct"),
-    "members_breadth": (
-        *("How broad the last rises", "fraction", lines, "as_of_date"),
-        ["equal_weight_return_1d", "weighted_return_1d"],
-    ),
-    "members_effect": ("Price effect of reconstitutions", "percent", paths, "event_id", "mean_pct", "change_type"),
+    "members_breadth": ("How broad the last rises", "names that rose", bars, "as_of_date", "advancing"),
+    "members_effect": ("Price effect of reconstitutions", "percent", dots, "event_id", "mean_pct", "change_type"),
     "members_forecast": ("Who is likely to change tier", "probability", bars, "ticker", "probability"),
-    "members_score": ("How far such forecasts", "Brier score", paths, "event_id", "brier", "change_type"),
+    "members_score": ("How far such forecasts", "Brier score", dots, "event_id", "brier", "change_type"),
 }  # fmt: skip
 
 queries = (HERE / "query.sql").read_text(encoding="utf-8").split("\n\n")
@@ -60,6 +60,6 @@ with duckdb.connect(str(data / "smallcap.duckdb"), read_only=True) as con:
         axes.set_ylabel("" if draw is bars else unit)
         axes.tick_params(labelsize=7)
         if source == "sandbox":
-            axes.text(0.5, 0.5, "synthetic", transform=axes.transAxes, fontsize=40, alpha=0.12, ha="center", va="center")
+            axes.text(0.5, 0.5, "synthetic", transform=axes.transAxes, size=40, alpha=0.12, ha="center", va="center")
         figure.savefig(out / f"{name}.png")
         print(f"{out / f'{name}.png'}: {release}")

@@ -124,8 +124,7 @@ where index_code = 'R2000' and weighted_return_1d > 0
 order by as_of_date desc
 limit 10;
 
--- Price effect of reconstitutions on the Russell 2000, in percent from the base date to the effective day: mean, its larger
--- standard error, and how many of the names it rests on.
+-- Price effect of reconstitutions on the Russell 2000, percent from the base date to the effective day, and its error.
 select event_id, change_type, names, n_cumulated, base_date, round(100 * mean_cumulated, 2) as mean_pct,
     round(100 * greatest(standard_error_cumulated, standard_error_cumulated_clustered), 2) as error_pct,
     round(100 * published_effect, 1) as published_pct
