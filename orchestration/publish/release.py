@@ -131,6 +131,7 @@ def _publish(settings: Settings, found: Audit, exports: Path, force: bool, big_t
             f"Not published: the release id {record.release_id!r} is no file name. Build again: make run."
         )
     _remove_leftovers(data_dir, exports)
+    _mend_link(exports)
     latest = latest_release(exports)
     standing = load_standing(data_dir)
     if latest and not force and _says_this_build(settings, exports / latest, standing, record.invocation_id):
@@ -302,6 +303,29 @@ def _remove_leftovers(data_dir: Path, exports: Path) -> None:
     with suppress(FileNotFoundError):
         (exports / f".{LATEST}.tmp").unlink()
     remove_temporaries(data_dir)
+
+
+def _mend_link(exports: Path) -> None:
+    """A data directory that was copied without its links has a folder for `latest`: make it a release and a link again.
+
+    Raises:
+        PublishRefused: The folder is no release, so it is not ours to move.
+    """
+    link = exports / LATEST
+    if link.is_symlink() or not link.exists():
+        return
+    manifest = load_manifest(link)
+    name = str(manifest.get("release_id")) if manifest else ""
+    if not RELEASE_ID.fullmatch(name):
+        raise PublishRefused(
+            f"Not published: {link} is neither a link to a release nor a copy of one. Move it away, then run again: "
+            "make run."
+        )
+    if (exports / name).exists():
+        remove_folder(link)
+    else:
+        link.rename(exports / name)
+    replace_link(link, name)
 
 
 def _retain(exports: Path, current: str, kept: int) -> tuple[str, ...]:

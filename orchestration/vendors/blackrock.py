@@ -6,7 +6,6 @@ import csv
 import datetime as dt
 import hashlib
 import io
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from orchestration.vendors.fund_day import FundDays
 from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire
 from orchestration.vendors.spreadsheetml import read_sheet
 from orchestration.vendors.tables import table, table_of_columns
+from orchestration.vendors.text import read_json
 
 API = "/varnish-api/blk-one01-product-data/product-data/api/"
 DOCUMENT = API + "v1/get-fund-document"
@@ -235,7 +235,7 @@ def _fingerprint(line_no: np.ndarray, columns: dict[str, Any]) -> str:
 def _read_json(reply: Reply) -> _File:
     check_wire(reply)
     try:
-        document = json.loads(reply.body)
+        document = read_json(reply.body)
     except ValueError as fault:
         raise VendorError("malformed", f"not JSON (HTTP {reply.status}): {fault}", reply.status) from None
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ import pandas as pd
 from orchestration.vendors.answer import Answer, Parsed, Question, Rejected, ask, jsonable
 from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire
 from orchestration.vendors.tables import table
+from orchestration.vendors.text import read_json
 
 EARLIEST = dt.date(1776, 7, 4)
 LATEST = dt.date(9999, 12, 31)
@@ -283,7 +283,7 @@ def _check_dates(root: ET.Element, status: int) -> None:
 
 def _json_error(body: bytes) -> str | None:
     try:
-        document = json.loads(body)
+        document = read_json(body)
     except ValueError:
         return None
     return document.get("error_message") if isinstance(document, dict) else None
@@ -364,7 +364,7 @@ def _faults(series_id: str, elements: Iterable[ET.Element], first: dt.date, last
 
 def _read_release_dates(reply: Reply) -> tuple[int, list[dt.date]]:
     try:
-        document = json.loads(reply.body)
+        document = read_json(reply.body)
     except ValueError:
         check_wire(reply)
         raise VendorError("malformed", f"not JSON (HTTP {reply.status})", reply.status) from None

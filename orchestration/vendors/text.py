@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -24,6 +25,18 @@ _UK = re.compile(r"(\d{1,2})[-/ ]([A-Za-z]{3})[a-z]*[-/ ](\d{4})")  # 05-May-202
 _ISO = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")  # 2026-05-05, 20260505
 _MONTH_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})( \d{1,2}:\d{2}.*)?")  # 05/06/2026, 5/6/2026 12:00:00 AM
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def read_json(body: bytes) -> Any:
+    """The document that a body holds.
+
+    Raises:
+        ValueError: The body is no JSON, or nested so deep that it cannot be read.
+    """
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def words(value: Any) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 import warnings
 from collections import defaultdict
@@ -18,9 +17,10 @@ from orchestration.calendars import sessions_between
 from orchestration.vendors.answer import Answer, Parsed, Question, Rejected, ask, jsonable
 from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire
 from orchestration.vendors.tables import table
+from orchestration.vendors.text import read_json
 from orchestration.vendors.yahoo_funds import fetch_fund_valuation
 from orchestration.vendors.yahoo_options import fetch_option_chain
-from orchestration.vendors.yahoo_session import YahooSession, is_number
+from orchestration.vendors.yahoo_session import YahooSession, is_moment, is_number
 
 CHART_PATH = "/v8/finance/chart/"
 PRICES = ("open", "high", "low", "close")
@@ -137,7 +137,7 @@ def _judge(reply: Reply, symbol: str, *, probe: bool) -> dict[str, Any]:
         VendorError: What is wrong with it.
     """
     try:
-        document = json.loads(reply.body)
+        document = read_json(reply.body)
         chart = document["chart"]
         error, results = chart.get("error"), chart.get("result")
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -183,7 +183,7 @@ def _check_arrays(result: dict[str, Any], status: int) -> None:
     if not stamps:
         raise VendorError("empty", "no bars in the window", status)
     odd = [name for name in (*PRICES, "volume") if not all(v is None or is_number(v) for v in quote[name])]
-    if not all(is_number(stamp) for stamp in stamps):
+    if not all(is_moment(stamp) for stamp in stamps):
         odd.append("timestamp")
     odd += [name for name, fields in EVENTS.items() if not _readable(result.get("events"), name, fields)]
     if odd:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 from typing import Any
 
-import pandas as pd
 import yfinance as yf
 
 from orchestration.vendors.answer import Parsed, Rejected, jsonable
 from orchestration.vendors.http import Reply, VendorError, check_wire
 from orchestration.vendors.tables import table
-from orchestration.vendors.yahoo_session import YahooSession
+from orchestration.vendors.text import read_json
+from orchestration.vendors.yahoo_session import YahooSession, is_number
 
 SUMMARY_PATH = "/v10/finance/quoteSummary/"
 RATIOS = {
@@ -33,7 +32,7 @@ def fetch_fund_valuation(session: YahooSession, symbol: str, day: dt.date) -> Pa
     if result is None or holdings is None:
         raise VendorError("malformed", "yfinance answered without asking for the fund")
     values = {name: holdings.get(label) for name, label in RATIOS.items()}
-    ratios = {name: None if value is None or pd.isna(value) else value for name, value in values.items()}
+    ratios = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
     if all(value is None for value in ratios.values()):
         return Parsed("empty", payload=payload, detail="equityHoldings without a ratio")
     row = {"symbol": symbol, "session_date": day, **ratios}
@@ -50,7 +49,7 @@ def fetch_fund_valuation(session: YahooSession, symbol: str, day: dt.date) -> Pa
 
 def _fault(ratios: dict[str, Any]) -> tuple[str, str] | None:
     for name, value in ratios.items():
-        if value is not None and not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+        if value is not None and not (is_number(value) and value >= 0):
             return "ratio_out_of_range", f"{name} {value}"
     return None
 
@@ -62,7 +61,7 @@ def _judge(reply: Reply, symbol: str) -> dict[str, Any]:
         VendorError: What is wrong with it; `empty` where Yahoo knows the symbol and has no holdings of it.
     """
     try:
-        document = json.loads(reply.body)
+        document = read_json(reply.body)
         summary = document["quoteSummary"]
         error, results = summary.get("error"), summary.get("result")
     except (ValueError, LookupError, TypeError, AttributeError):

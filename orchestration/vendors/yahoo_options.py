@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,14 +13,15 @@ from orchestration.calendars import NEW_YORK
 from orchestration.vendors.answer import Parsed, Rejected, jsonable
 from orchestration.vendors.http import Reply, VendorError, check_wire
 from orchestration.vendors.tables import table
-from orchestration.vendors.yahoo_session import YahooSession, is_number
+from orchestration.vendors.text import read_json
+from orchestration.vendors.yahoo_session import YahooSession, is_moment, is_number
 
 OPTIONS_PATH = "/v7/finance/options/"
 # What 60-day sums, a 30-day interpolation and spreads of 45 to 90 days need.
 HORIZON_DAYS = 90
 # 2,000 percent a year; contracts that end today reach a few hundred.
 HIGHEST_IMPLIED_VOL = 20.0
-NUMBERS = ("strike", "lastPrice", "bid", "ask", "volume", "openInterest", "impliedVolatility", "lastTradeDate")
+NUMBERS = ("strike", "lastPrice", "bid", "ask", "volume", "openInterest", "impliedVolatility")
 
 
 def fetch_option_chain(session: YahooSession, symbol: str, day: dt.date) -> Parsed:
@@ -60,7 +60,7 @@ def _judge(reply: Reply, params: Mapping[str, Any], symbol: str, day: dt.date) -
         VendorError: What is wrong with it.
     """
     try:
-        document = json.loads(reply.body)
+        document = read_json(reply.body)
         chain = document["optionChain"]
         error, results = chain.get("error"), chain.get("result")
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -87,8 +87,12 @@ def _judge(reply: Reply, params: Mapping[str, Any], symbol: str, day: dt.date) -
     odd = [name for name in NUMBERS if not all(c.get(name) is None or is_number(c[name]) for c in contracts)]
     if not is_number(price) or not price > 0:
         odd.append("regularMarketPrice")
-    if not is_number(stamp) or not all(is_number(expiry) for expiry in expiries):
+    if not is_moment(stamp) or not all(is_moment(expiry) for expiry in expiries):
         odd.append("regularMarketTime or expirationDates")
+    if not all(c.get("lastTradeDate") is None or is_moment(c["lastTradeDate"]) for c in contracts):
+        odd.append("lastTradeDate")
+    if not all(c.get("inTheMoney") is None or isinstance(c["inTheMoney"], bool) for c in contracts):
+        odd.append("inTheMoney")
     if not all(isinstance(name, str) and name for name in names):
         odd.append("contractSymbol")
     if odd:

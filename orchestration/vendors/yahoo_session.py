@@ -19,6 +19,11 @@ from orchestration.vendors.http import Reply, Transport, VendorError, is_web_pag
 
 Judge = Callable[[Reply, Mapping[str, Any]], dict[str, Any]]
 
+# Far above every price, volume and count there is, and below what overflows.
+LARGEST = 1e15
+# Seconds since 1970 of 1900-01-01 and 2100-01-01.
+EARLIEST, LATEST = -2_208_988_800, 4_102_444_800
+
 # yfinance keeps session, cookie and crumb in one object per process.
 _YFINANCE = threading.Lock()
 
@@ -118,5 +123,10 @@ class YahooSession(requests.Session):
 
 
 def is_number(value: Any) -> bool:
-    """Whether a JSON value is a number; true and false are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether a JSON value is a number, and none too large to be of this world; true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
+
+
+def is_moment(value: Any) -> bool:
+    """Whether a JSON value is seconds since 1970 that a clock of this century shows, or of the one before."""
+    return is_number(value) and EARLIEST <= value < LATEST

@@ -262,6 +262,32 @@ def test_the_build_is_opened_read_only(builds: Builds, data_dir: Path) -> None:
     assert (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
 
 
+@pytest.mark.parametrize("has_the_release", [True, False])
+def test_a_copy_made_without_links_is_mended(
+    builds: Builds, data_dir: Path, tmp_path: Path, has_the_release: bool
+) -> None:
+    builds.put("good", data_dir)
+    publish(settings(data_dir))
+    copy = tmp_path / "copy"
+    shutil.copytree(data_dir, copy, symlinks=False)
+    if not has_the_release:
+        shutil.rmtree(copy / "exports" / "r1")
+    assert not (copy / "exports" / "latest").is_symlink()
+    builds.put("corrected", copy)
+    assert publish(settings(copy)).release_id == "r2"
+    assert exports(copy) == ["latest", "r1", "r2"]
+    assert (copy / "exports" / "latest").readlink() == Path("r2")
+
+
+def test_a_folder_that_is_no_release_is_not_taken_for_latest(builds: Builds, data_dir: Path) -> None:
+    builds.put("good", data_dir)
+    (data_dir / "exports" / "latest").mkdir(parents=True)
+    (data_dir / "exports" / "latest" / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(PublishRefused, match="neither a link to a release nor a copy of one"):
+        publish(settings(data_dir))
+    assert exports(data_dir) == ["latest"]
+
+
 def test_two_publications_do_not_interleave(builds: Builds, data_dir: Path) -> None:
     builds.put("good", data_dir)
     processes = [subprocess.Popen([sys.executable, "-c", PUBLISHER, str(data_dir)]) for _ in range(2)]

@@ -35,6 +35,10 @@ class Vendor:
     def on(self, pattern: str, *answers: Say | bytes) -> None:
         self._script.append((re.compile(pattern), [Say(a) if isinstance(a, bytes) else a for a in answers]))
 
+    def forget(self) -> None:
+        """Answer nothing any more, and forget what was asked."""
+        self.asked, self.headers, self._script = [], [], []
+
     def count(self, pattern: str) -> int:
         return sum(bool(re.search(pattern, line)) for line in self.asked)
 
