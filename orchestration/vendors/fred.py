@@ -138,11 +138,13 @@ class Fred:
             path = urlsplit(self._client.root_url).path + "/release/dates"
             reply = self._transport.get(path, params)
             count, page = _read_release_dates(reply)
+            # a page that says nothing new would be followed by others like it for ever
+            is_new = not listed.issuperset(page)
             listed.update(page)
             bodies.append(reply.body)
             offset += len(page)
-            if not page and offset < count:
-                raise VendorError("malformed", f"{offset} of {count} release dates", reply.status)
+            if not is_new and offset < count:
+                raise VendorError("malformed", f"{len(listed)} of {count} release dates", reply.status)
         payload = b"\n".join(bodies)
         wanted = sorted(day for day in listed if first <= day <= last)
         rows = [{"release_id": release_id, "release_date": day} for day in wanted]
@@ -373,7 +375,7 @@ def _read_release_dates(reply: Reply) -> tuple[int, list[dt.date]]:
     check_wire(reply)
     try:
         return int(document["count"]), [dt.date.fromisoformat(item["date"]) for item in document["release_dates"]]
-    except (LookupError, TypeError, ValueError) as fault:
+    except (LookupError, TypeError, ValueError, OverflowError) as fault:
         text = f"unreadable release dates: {type(fault).__name__}: {fault}"
         raise VendorError("malformed", text, reply.status) from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 pytestmark = pytest.mark.realdata
@@ -78,14 +80,20 @@ def test_a_vendor_that_fails_for_everything_is_named_and_stops_nothing_else(dire
     assert directory.sql("select count(*) as n from mart_macro_daily")["n"][0] == 0
 
 
-def test_all_vendors_down_still_publishes_and_the_next_run_asks_again(directory, replay):
+def test_all_vendors_down_publishes_nothing_and_the_next_run_asks_again(directory, replay):
     directory.extra = {"SMALLCAP_START": "2026-07-01", "SMALLCAP_HOLDINGS_START": "2026-08-03"}
     replay.today("2026-08-21")
     replay.faults([{"match": ".", "kind": "html200"}])
-    directory.run("2026-08-21")
-    assert directory.sql("select count(*) as n from fct_price_daily")["n"][0] == 0
-    outcomes = set(directory.sql("select distinct outcome from fct_request_ledger")["outcome"])
-    assert outcomes == {"blocked", "skipped"}
+    done = directory.call("orchestration.cli.run", "2026-08-21")
+    assert done.returncode != 0
+    printed = done.stdout + done.stderr
+    assert "Not published: no vendor has told anything yet" in printed
+    for vendor in ("blackrock", "direxion", "fred", "proshares", "ssga", "yahoo"):
+        assert re.search(rf"- {vendor}: \d+ x blocked", printed), vendor
+    assert not (directory.data / "smallcap.duckdb").exists()
+    assert not (directory.data / "exports" / "latest").is_symlink()
+    outcomes = directory.raw("select distinct outcome from {request}")["outcome"]
+    assert set(outcomes) == {"blocked", "skipped"}
     replay.clear()
     directory.run("2026-08-21")
     assert directory.sql("select count(*) as n from fct_price_daily")["n"][0] > 500

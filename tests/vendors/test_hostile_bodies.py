@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import re
 from collections.abc import Callable
 from typing import Any, get_args
@@ -37,6 +38,7 @@ from orchestration.vendors.sec import Sec
 from orchestration.vendors.ssga import StateStreet
 from orchestration.vendors.yahoo import Yahoo
 
+EXAMPLES = os.environ.get("HOSTILE_EXAMPLES")
 DEEP = "[" * 100_000 + "]" * 100_000
 # as they stand in JSON; what is no JSON number there is one to Python
 JSON_VALUES = (
@@ -162,7 +164,11 @@ def damaged(draw: st.DrawFn, body: bytes) -> bytes:
 
 @pytest.mark.parametrize("case", CASES)
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=int(EXAMPLES or 40),
+    # the suite tries the same ones each time
+    derandomize=not EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_no_body_does_more_than_end_in_a_named_outcome(case, data, vendor, tmp_path) -> None:

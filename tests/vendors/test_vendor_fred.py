@@ -202,6 +202,13 @@ def test_release_dates_over_several_pages(vendor, fred):
     assert "include_release_dates_with_no_data=true" in answer.url
 
 
+def test_pages_that_repeat_end(vendor, fred):
+    vendor.on("offset=", release_page([D(2020, 1, 14), D(2020, 2, 13)], 2**63))
+    answer = fred.release_dates(10, FIRST, LAST)
+    assert (answer.outcome, answer.detail) == ("malformed", f"2 of {2**63} release dates")
+    assert vendor.count("offset=") == 2
+
+
 def test_a_release_carried_forward_daily_is_rejected(vendor, fred):
     days = [FIRST + dt.timedelta(days=n) for n in range(40)]
     vendor.on("release/dates", release_page(days, 40))
