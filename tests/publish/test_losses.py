@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
+from orchestration.publish.losses import check_losses
 from orchestration.publish.release import latest_release, publish
-from orchestration.publish.tables import PublishRefused
+from orchestration.publish.tables import PublishRefused, Table
 from tests.publish.tiny_project import settings
 
 if TYPE_CHECKING:
@@ -68,3 +70,30 @@ def test_nothing_at_all_is_no_release(builds: Builds, data_dir: Path) -> None:
         publish(settings(data_dir))
     assert latest_release(data_dir / "exports") is None
     assert not (data_dir / "smallcap.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "before", "now", "refused"),
+    [
+        ("fct_holding", 10_000, 9_500, False),
+        ("fct_holding", 10_000, 9_499, True),
+        ("fct_holding", 200, 100, False),
+        ("fct_holding", 200, 99, True),
+        ("fct_holding", 1, 0, True),
+        ("fct_holding", 0, 0, False),
+        ("mart_reconstitution_change", 10_000, 5_000, False),
+        ("mart_reconstitution_change", 10_000, 4_999, True),
+        ("mart_reconstitution_change", 1, 0, True),
+        ("mart_catalyst", 10_000, 0, False),
+    ],
+)
+def test_what_vendors_tell_may_lose_less_than_what_is_concluded(
+    table: str, before: int, now: int, refused: bool
+) -> None:
+    def manifest(rows: int) -> dict[str, object]:
+        said = {"rows": rows, "as_of_date": None}
+        return {"release_id": "r", "built_at": "2026-11-20T18:00:00-05:00", "tables": {table: said}}
+
+    tables = [Table("mart_catalyst", "", "", (), (), may_shrink="what lies ahead gets less")]
+    with pytest.raises(PublishRefused, match=table) if refused else nullcontext():
+        check_losses(manifest(before), manifest(now), tables)
