@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from typing import Any
 
+import pandas as pd
 import yfinance as yf
 
 from orchestration.vendors.answer import Parsed, Rejected, jsonable
@@ -32,7 +32,11 @@ def fetch_fund_valuation(session: YahooSession, symbol: str, day: dt.date) -> Pa
     if result is None or holdings is None:
         raise VendorError("malformed", "yfinance answered without asking for the fund")
     values = {name: holdings.get(label) for name, label in RATIOS.items()}
-    ratios = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
+    ratios = {
+        # what is no scalar, such as a list, is judged below
+        name: None if pd.api.types.is_scalar(value) and pd.isna(value) else value
+        for name, value in values.items()
+    }
     if all(value is None for value in ratios.values()):
         return Parsed("empty", payload=payload, detail="equityHoldings without a ratio")
     row = {"symbol": symbol, "session_date": day, **ratios}
