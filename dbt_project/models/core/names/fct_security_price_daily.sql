@@ -63,44 +63,84 @@ runs as (
     )
 ),
 
--- A price of a session in [basis_from, basis_to) has to be carried over every later action.
+-- The first row stands for the time before the first action.
+actions as (
+    select
+        security_id,
+        ex_date,
+        session_before,
+        ratio is null as is_unresolved,
+        cast(ln(ratio) as decimal(28, 15)) as log_ratio,
+        known_at
+    from {{ ref('fct_security_action') }}
+    union all
+    select distinct
+        security_id,
+        date '0001-01-01' as ex_date,
+        cast(null as date) as session_before,
+        false as is_unresolved,
+        0 as log_ratio,
+        cast(null as timestamp with time zone) as known_at
+    from {{ ref('fct_security_action') }}
+),
+
+-- A price of a session in [basis_from, basis_to) has to be carried over every later action to the newest basis, and back
+-- over every earlier one to the first, which no later action moves.
 bases as (
     select
         security_id,
-        lag(ex_date, 1, date '0001-01-01') over (partition by security_id order by ex_date) as basis_from,
-        ex_date as basis_to,
-        session_before,
-        count(case when ratio is null then 1 end) over later as unresolved,
-        round(exp(cast(sum(cast(ln(ratio) as decimal(28, 15))) over later as double)), 12) as new_per_old
-    from {{ ref('fct_security_action') }}
-    window later as (
-        partition by security_id order by ex_date desc rows between unbounded preceding and current row
-    )
+        ex_date as basis_from,
+        lead(ex_date) over by_day as basis_to,
+        lead(session_before) over by_day as last_certain_session,
+        count(case when is_unresolved then 1 end) over so_far as unresolved_before,
+        count(case when is_unresolved then 1 end) over whole
+        - count(case when is_unresolved then 1 end) over so_far as unresolved_later,
+        round(exp(cast(sum(log_ratio) over so_far as double)), 12) as new_per_first,
+        round(exp(cast(sum(log_ratio) over whole - sum(log_ratio) over so_far as double)), 12) as newest_per_new,
+        max(known_at) over so_far as known_at
+    from actions
+    window
+        by_day as (partition by security_id order by ex_date),
+        so_far as (partition by security_id order by ex_date rows between unbounded preceding and current row),
+        whole as (partition by security_id)
 ),
 
 based as (
     select
         runs.*,
-        coalesce(bases.new_per_old, 1) as new_per_old,
-        case
-            when bases.unresolved > 0 then 'unresolved_action'
-            when runs.session_date > bases.session_before then 'basis_uncertain'
-        end as null_reason
+        coalesce(bases.unresolved_before, 0) as series_no,
+        coalesce(bases.newest_per_new, 1) as newest_per_new,
+        coalesce(bases.new_per_first, 1) as new_per_first,
+        coalesce(runs.session_date > bases.last_certain_session, false) as is_uncertain,
+        coalesce(bases.unresolved_later > 0, false) as is_unresolved,
+        bases.known_at as basis_known_at
     from runs
     left join bases
         on
             runs.security_id = bases.security_id
             and runs.session_date >= bases.basis_from
-            and runs.session_date < bases.basis_to
+            and (runs.session_date < bases.basis_to or bases.basis_to is null)
+),
+
+judged as (
+    select
+        *,
+        case
+            when is_unresolved then 'unresolved_action'
+            when is_uncertain then 'basis_uncertain'
+        end as null_reason
+    from based
 )
 
 select
     security_id,
     session_date,
     close_usd,
-    case when null_reason is null then round(close_usd / new_per_old, 6) end as close,
-    case when null_reason is null then new_per_old end as split_factor,
+    case when null_reason is null then round(close_usd / newest_per_new, 6) end as close,
+    case when null_reason is null then newest_per_new end as split_factor,
     null_reason,
+    cast(series_no as integer) as series_no,
+    case when not is_uncertain then round(close_usd * new_per_first, 12) end as level_usd,
     fund,
     cast(funds_agreeing as integer) as funds_agreeing,
     cast(funds_printing as integer) as funds_printing,
@@ -110,5 +150,6 @@ select
     and sessions_unchanged >= {{ split_rule('stale_sessions') }} as is_stale,
     available_at,
     is_availability_assumed,
-    known_at
-from based
+    -- greatest() skips nulls
+    greatest(known_at, basis_known_at) as known_at
+from judged

@@ -2,20 +2,19 @@
 -- its weight in the first, is its part of what the index did.
 with lines as (
     select
-        funds.index_code,
-        prints.fund,
-        prints.session_date,
-        prints.session_index,
-        prints.security_id,
-        prints.sector,
-        prints.market_value_usd,
-        prints.available_at,
-        prints.known_at
-    from {{ ref('int_security_print') }} as prints
-    inner join {{ ref('dim_instrument') }} as funds on prints.fund = funds.symbol
+        index_code,
+        fund,
+        session_date,
+        session_index,
+        security_id,
+        sector,
+        market_value_usd,
+        available_at,
+        known_at
+    from {{ ref('int_security_print') }}
     where
-        prints.is_whole
-        and funds.index_code is not null
+        is_whole
+        and index_code is not null
 ),
 
 files as (
@@ -45,23 +44,6 @@ pairs as (
     window by_session as (partition by fund order by session_index)
 ),
 
--- What one share became between the two files.
-actions as (
-    select
-        pairs.fund,
-        pairs.session_date,
-        actions.security_id,
-        count(case when actions.ratio is null then 1 end) as unresolved,
-        exp(cast(sum(cast(ln(actions.ratio) as decimal(28, 15))) as double)) as new_per_old,
-        max(actions.known_at) as known_at
-    from {{ ref('fct_security_action') }} as actions
-    inner join pairs
-        on
-            actions.ex_date > pairs.previous_session_date
-            and actions.session_before < pairs.session_date
-    group by pairs.fund, pairs.session_date, actions.security_id
-),
-
 measured as (
     select
         pairs.index_code,
@@ -72,20 +54,16 @@ measured as (
         pairs.previous_session_date,
         pairs.gap_sessions,
         100 * cast(lines.market_value_usd as double) / pairs.market_value_usd as weight_before_pct,
-        prices.close_usd / before.close_usd * coalesce(actions.new_per_old, 1) - 1 as return_px,
+        prices.level_usd / before.level_usd - 1 as return_px,
         case
-            when prices.close_usd is null then 'no_price_after'
-            when actions.unresolved > 0 then 'unresolved_action'
-            when 'basis_uncertain' in (prices.null_reason, before.null_reason) then 'basis_uncertain'
+            when prices.security_id is null then 'no_price_after'
+            when prices.series_no <> before.series_no then 'unresolved_action'
+            when prices.level_usd is null or before.level_usd is null then 'basis_uncertain'
         end as null_reason,
         prices.is_stale,
         pairs.available_at,
-        greatest(
-            pairs.known_at,
-            before.known_at,
-            coalesce(prices.known_at, pairs.known_at),
-            coalesce(actions.known_at, pairs.known_at)
-        ) as known_at
+        -- greatest() skips nulls
+        greatest(pairs.known_at, before.known_at, prices.known_at) as known_at
     from pairs
     inner join lines
         on
@@ -99,11 +77,6 @@ measured as (
         on
             lines.security_id = prices.security_id
             and pairs.session_date = prices.session_date
-    left join actions
-        on
-            pairs.fund = actions.fund
-            and pairs.session_date = actions.session_date
-            and lines.security_id = actions.security_id
 )
 
 select

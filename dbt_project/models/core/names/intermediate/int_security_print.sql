@@ -138,6 +138,7 @@ scales as (
 
 select
     prints.fund,
+    funds.index_code,
     prints.security_id,
     prints.as_of_date as session_date,
     prints.session_index,
@@ -157,3 +158,4 @@ inner join scales
     on
         prints.fund = scales.fund
         and prints.file_no = scales.file_no
+left join {{ ref('dim_instrument') }} as funds on prints.fund = funds.symbol

@@ -16,11 +16,12 @@ prices as (
     select
         security_id,
         session_date,
-        close,
+        series_no,
+        level_usd,
         known_at
     from {{ ref('fct_security_price_daily') }}
     where
-        close is not null
+        level_usd is not null
         and not is_stale
 ),
 
@@ -36,9 +37,8 @@ steps as (
         -- the price changes from the base date on, which later steps multiply up
         days.previous_session_date >= days.base_date as is_cumulated,
         days.index_return,
-        prices.close,
-        prices.close / before.close - 1 as name_return,
-        prices.close / base.close - 1 as name_growth,
+        prices.level_usd / before.level_usd - 1 as name_return,
+        prices.level_usd / base.level_usd - 1 as name_growth,
         coalesce(members.weight_before_pct, 0) / 100 as weight,
         greatest(days.known_at, prices.known_at, before.known_at, base.known_at) as known_at
     from names
@@ -54,10 +54,12 @@ steps as (
         on
             names.security_id = before.security_id
             and days.previous_session_date = before.session_date
+            and prices.series_no = before.series_no
     left join prices as base
         on
             names.security_id = base.security_id
             and days.base_date = base.session_date
+            and prices.series_no = base.series_no
     left join {{ ref('mart_index_contribution') }} as members
         on
             names.index_code = members.index_code

@@ -3,16 +3,15 @@
 -- The members of each index as its fund's whole file of the session shows them. Copies of an earlier file show nothing.
 with members as (
     select
-        funds.index_code,
-        prints.session_date,
-        prints.security_id,
-        prints.market_value_usd,
-        prints.known_at
-    from {{ ref('int_security_print') }} as prints
-    inner join {{ ref('dim_instrument') }} as funds on prints.fund = funds.symbol
+        index_code,
+        session_date,
+        security_id,
+        market_value_usd,
+        known_at
+    from {{ ref('int_security_print') }}
     where
-        prints.is_whole
-        and funds.index_code is not null
+        is_whole
+        and index_code is not null
 ),
 
 files as (
@@ -53,55 +52,15 @@ fund_returns as (
     where funds.index_code is not null
 ),
 
--- The first row stands for the time before the first action.
-actions as (
-    select
-        security_id,
-        ex_date,
-        session_before,
-        ratio,
-        known_at
-    from {{ ref('fct_security_action') }}
-    union all
-    select distinct
-        security_id,
-        date '0001-01-01' as ex_date,
-        cast(null as date) as session_before,
-        1 as ratio,
-        cast(null as timestamp with time zone) as known_at
-    from {{ ref('fct_security_action') }}
-),
-
--- What one share of the beginning has become by each action. Later actions do not change it, so what is measured on it
--- stays. After a change of basis without a ratio nothing can be compared with what was before: another series begins.
-bases as (
-    select
-        security_id,
-        ex_date as basis_from,
-        lead(ex_date) over by_day as basis_to,
-        lead(session_before) over by_day as last_certain_session,
-        count(case when ratio is null then 1 end) over so_far as series_no,
-        exp(cast(sum(cast(ln(ratio) as decimal(28, 15))) over so_far as double)) as new_per_old,
-        max(known_at) over so_far as known_at
-    from actions
-    window
-        by_day as (partition by security_id order by ex_date),
-        so_far as (partition by security_id order by ex_date rows between unbounded preceding and current row)
-),
-
 placed as (
     select
         prices.security_id,
         prices.session_date,
         sessions.session_index,
-        coalesce(bases.series_no, 0) as series_no,
+        prices.series_no,
         prices.close,
-        case
-            when bases.last_certain_session is null or prices.session_date <= bases.last_certain_session
-                then round(prices.close_usd * coalesce(bases.new_per_old, 1), 12)
-        end as level_usd,
+        prices.level_usd,
         prices.known_at,
-        bases.known_at as basis_known_at,
         memberships.known_at as membership_known_at,
         {%- for index_code in indices %}
         case
@@ -117,11 +76,6 @@ placed as (
         end as index_code
     from {{ ref('fct_security_price_daily') }} as prices
     inner join {{ ref('dim_session') }} as sessions on prices.session_date = sessions.session_date
-    left join bases
-        on
-            prices.security_id = bases.security_id
-            and prices.session_date >= bases.basis_from
-            and (prices.session_date < bases.basis_to or bases.basis_to is null)
     left join files on prices.session_date = files.session_date
     left join memberships
         on
@@ -133,7 +87,7 @@ select
     placed.security_id,
     placed.session_date,
     placed.session_index,
-    cast(placed.series_no as integer) as series_no,
+    placed.series_no,
     min(placed.session_index) over (partition by placed.security_id, placed.series_no) as first_session_index,
     placed.close,
     placed.level_usd,
@@ -144,9 +98,7 @@ select
     placed.index_code,
     round(fund_returns.return_1d, 14) as fund_return_1d,
     -- greatest() skips nulls
-    max(
-        greatest(placed.known_at, placed.basis_known_at, placed.membership_known_at, fund_returns.known_at)
-    ) over (
+    max(greatest(placed.known_at, placed.membership_known_at, fund_returns.known_at)) over (
         partition by placed.security_id
         order by placed.session_index
         rows between unbounded preceding and current row
