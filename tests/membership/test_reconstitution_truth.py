@@ -480,8 +480,8 @@ def test_contributions_between_two_dates_add_up_to_the_whole(con):
     ).fetchone()
     assert total == pytest.approx(whole, abs=1e-9)
     (index,) = con.execute("select 100 * return_px from return_between('^RUT', '2026-06-03', '2026-11-13')").fetchone()
-    # The index has neither the names that leave between month ends nor what index funds do to prices: since 2026-11-22 a
-    # reconstitution moves the prices of members and not the index, and the difference is 0.32 (0.3 was the bound before).
+    # The index has neither the names that leave between month ends nor what index funds do to prices: since 2026-11-22
+    # a reconstitution moves the prices of members and not the index, and the difference is 0.32 (the bound was 0.3).
     assert total == pytest.approx(index, abs=0.4)
     assert con.execute("select count(*) from contribution_between('R2000', '2020-01-02', '2020-02-03')").fetchone() == (
         0,

@@ -84,8 +84,8 @@ actions as (
     from {{ ref('fct_security_action') }}
 ),
 
--- A price of a session in [basis_from, basis_to) has to be carried over every later action to the newest basis, and back
--- over every earlier one to the first, which no later action moves.
+-- A price of a session in [basis_from, basis_to) has to be carried over every later action to the newest basis, and
+-- back over every earlier one to the first, which no later action moves.
 bases as (
     select
         security_id,
