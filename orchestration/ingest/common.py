@@ -133,7 +133,14 @@ def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Ses
         first = max(first, dt.date.fromisoformat(config.first_date))
     if config.last_date:
         last = min(last, dt.date.fromisoformat(config.last_date))
-    return Session(settings, Lake(settings.data_dir, settings.source), now, first, last, config.refresh)
+    return Session(
+        settings,
+        Lake(settings.data_dir, settings.source, accept_losses=settings.accept_losses),
+        now,
+        first,
+        last,
+        config.refresh,
+    )
 
 
 @cache
