@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cached_property
@@ -26,9 +27,10 @@ FILINGS_START = dt.date(2019, 9, 30)
 SEC_CONTACT = re.compile(r"\S.*\s<?[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]+>?")
 FRED_KEY = re.compile(r"[a-z0-9]{32}")
 
+FOLDER_FIX = "set it to a folder this user can write to"
 FIXES = {
     "SMALLCAP_SOURCE": "set it to sandbox or live",
-    "SMALLCAP_DATA_DIR": "set it to a folder this user can write to",
+    "SMALLCAP_DATA_DIR": FOLDER_FIX,
     "SMALLCAP_START": "set it to a date such as 2016-01-04, not before 1990-01-02 and not after today",
     "SMALLCAP_TODAY": "set it to a date (2026-08-21) or a timestamp (2026-08-21T18:00:00-04:00), or unset it",
     "SMALLCAP_VENDORS": f"set it to a comma-separated list out of {','.join(VENDORS)}",
@@ -89,7 +91,16 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return (REPOSITORY / value.expanduser()).resolve()
+        try:
+            folder = (REPOSITORY / value.expanduser()).resolve()
+            is_something_else = folder.exists() and not folder.is_dir()
+        except OSError as error:
+            raise ValueError(error.strerror) from error
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        if is_something_else:
+            raise ValueError("there is a file of that name")
+        return folder
 
     @field_validator("today", mode="before")
     @classmethod
@@ -179,6 +190,27 @@ def load_settings_to_read(**overrides: Any) -> Settings:
     _refuse(problems)
     assert settings is not None  # noqa: S101 - as above
     return settings
+
+
+def check_folder(name: str, folder: Path) -> None:
+    """Make a folder that a setting names, and see that this user can write there and in what is in it.
+
+    Raises:
+        SettingsError: It cannot be made or written to; the message says what is in the way.
+    """
+    kept = [folder / part for part in ("raw", "build", "exports")]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (folder, *(place for place in kept if os.path.lexists(place))):
+            folder = place
+            # leaves nothing behind, not even where this process is killed
+            with tempfile.TemporaryFile(dir=place):
+                pass
+    except FileExistsError:
+        _refuse([f"{name} needs the folder {folder}, and there is a file of that name; {FOLDER_FIX}"])
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        _refuse([f"{name} needs the folder {folder}, which cannot be written to: {said}; {FOLDER_FIX}"])
 
 
 def _read(overrides: dict[str, Any]) -> tuple[Settings | None, list[str]]:

@@ -155,3 +155,13 @@ def test_who_only_reads_needs_no_key_and_no_contact(monkeypatch):
     monkeypatch.setenv("SMALLCAP_START", "never")
     with pytest.raises(SettingsError, match="SMALLCAP_START is 'never'"):
         load_settings_to_read()
+
+
+def test_a_folder_that_cannot_be_is_refused_by_all(monkeypatch, tmp_path):
+    monkeypatch.delenv("SMALLCAP_DATA_DIR")
+    file = tmp_path / ".env"
+    file.write_text("SMALLCAP_DATA_DIR=/a\0b\n")
+    with pytest.raises(
+        SettingsError, match=r"SMALLCAP_DATA_DIR is .* null byte; set it to a folder this user can write"
+    ):
+        load_settings_to_read(_env_file=file)
