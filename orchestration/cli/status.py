@@ -27,7 +27,7 @@ from orchestration.publish.manifest import load_manifest
 from orchestration.publish.release import latest_release, releases
 from orchestration.publish.served import NAME, served_release
 from orchestration.publish.tables import PublishRefused, literal
-from orchestration.settings import Settings, SettingsError, load_settings
+from orchestration.settings import Settings, SettingsError, load_settings_to_read
 
 HOLDINGS_DATASETS = frozenset({"constituents", "holdings", "holding", "fct_holding"})
 FINE = ("ok", "empty")
@@ -391,7 +391,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     try:
-        found = status(load_settings())
+        found = status(load_settings_to_read())
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1

@@ -17,8 +17,15 @@ from orchestration.calendars import NEW_YORK, last_closed_session
 from orchestration.ingest.batch import Batch
 from orchestration.ingest.plots import A_YEAR, line_plot, rows_by_month
 from orchestration.lake.contracts import TABLES
-from orchestration.lake.store import Lake
-from orchestration.settings import REPOSITORY, Settings, load_settings, partition_settings
+from orchestration.lake.store import Lake, LakeError
+from orchestration.settings import (
+    REPOSITORY,
+    Settings,
+    SettingsError,
+    check_folder,
+    load_settings,
+    partition_settings,
+)
 from orchestration.vendors.http import Connection
 
 # month partitions in one run need a backfill policy, which Dagster 1.13 still calls beta
@@ -120,9 +127,28 @@ class Session:
         return newest is not None and newest > self.now
 
 
-def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Session:
-    """Read the settings, open the lake, and cut the asked range to the partitions and the config."""
+def ready() -> tuple[Settings, Lake]:
+    """The settings and the lake, where a run can begin.
+
+    Raises:
+        SettingsError: A setting is missing or wrong, or the data directory cannot be written to.
+        LakeError: The data directory holds another source, or files that cannot be its own.
+    """
     settings = load_settings()
+    check_folder("SMALLCAP_DATA_DIR", settings.data_dir)
+    return settings, Lake(settings.data_dir, settings.source, accept_losses=settings.accept_losses)
+
+
+def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Session:
+    """Read the settings, open the lake, and cut the asked range to the partitions and the config.
+
+    Raises:
+        Failure: They cannot be used, which another try would not change.
+    """
+    try:
+        settings, lake = ready()
+    except (SettingsError, LakeError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
     now = settings.now()
     first, last = settings.start, now.astimezone(NEW_YORK).date()
     if context.has_partition_key or context.has_partition_key_range:
@@ -133,14 +159,7 @@ def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Ses
         first = max(first, dt.date.fromisoformat(config.first_date))
     if config.last_date:
         last = min(last, dt.date.fromisoformat(config.last_date))
-    return Session(
-        settings,
-        Lake(settings.data_dir, settings.source, accept_losses=settings.accept_losses),
-        now,
-        first,
-        last,
-        config.refresh,
-    )
+    return Session(settings, lake, now, first, last, config.refresh)
 
 
 @cache

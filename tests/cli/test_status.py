@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration.cli.diff import main as diff
 from orchestration.cli.status import main, render, status
 from orchestration.lake.contracts import QUARANTINE, REQUEST, RawTable
 from orchestration.publish.release import publish
@@ -137,3 +138,17 @@ def test_json_says_the_same(
     assert main(["--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["release"]["release_id"], found["dagster_home"]) == ("r1", "/somewhere")
+
+
+@pytest.mark.parametrize("command", [main, diff])
+def test_a_reader_of_live_data_needs_no_key(
+    builds: Builds, data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command
+) -> None:
+    monkeypatch.setenv("SMALLCAP_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("SMALLCAP_SOURCE", "live")
+    for name in ("FRED_API_KEY", "SMALLCAP_SEC_USER_AGENT"):
+        monkeypatch.delenv(name, raising=False)
+    builds.put("good", data_dir)
+    publish(settings(data_dir))
+    assert command([] if command is main else ["latest"]) == 0
+    assert "r1" in capsys.readouterr().out
