@@ -11,6 +11,8 @@ SQL ?=
 WORKERS ?= 3
 A ?=
 B ?= latest
+TO ?=
+FROM ?=
 YEARS ?= 2
 SCALE ?= 1
 FORCE ?=
@@ -23,7 +25,7 @@ PORT := 3000
 HOST := 127.0.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-next lint live run ui status query diff bench mutants mutants-python dictionary docs lock clean
+.PHONY: help setup test test-next lint live run ui status query diff doctor backup restore bench mutants mutants-python dictionary docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -83,6 +85,15 @@ query: setup ## run SQL on the served database: make query SQL="select ...", or 
 
 diff: setup ## what changed between two releases: make diff A=<release> B=<release>
 	@$(BIN)/python -m orchestration.cli.diff "$(A)" "$(B)"
+
+doctor: setup ## read every file of the raw zone, and say what to restore
+	@$(BIN)/python -m orchestration.cli.doctor
+
+backup: setup ## a whole copy of the raw zone, read through: make backup TO=/mnt/backups
+	@$(BIN)/python -m orchestration.cli.backup backup "$(TO)"
+
+restore: setup ## the raw zone of a backup: make restore FROM=/mnt/backups/<backup>
+	@$(BIN)/python -m orchestration.cli.backup restore "$(FROM)"
 
 bench: setup ## performance, side by side; one section: make bench ONLY=panel
 	@$(BIN)/python -m benchmarks --years $(YEARS) --scale $(SCALE) $(if $(ONLY),--only $(ONLY))

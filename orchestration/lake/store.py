@@ -74,7 +74,7 @@ class Lake:
             shutil.rmtree(self._aside, ignore_errors=True)
             for table in TABLES.values():
                 self._take_account(table, accept_losses)
-            check_raw(data_dir)
+            _check_raw(data_dir)
             for table in TABLES.values():
                 self._merge_if_scattered(table)
 
@@ -213,15 +213,26 @@ def raw_lock(data_dir: Path) -> FileLock:
     return FileLock(data_dir / "raw" / ".lock", timeout=LOCK_TIMEOUT_SECONDS)
 
 
-def check_raw(data_dir: Path) -> dict[str, dict[str, int | str]]:
-    """Compare the files of all raw tables with their accounts; call it under the lock.
+def raw_accounts(data_dir: Path) -> dict[str, dict[str, int | str]]:
+    """Compare the files of all raw tables with their accounts.
 
     Returns:
-        Parts, rows and the chained hash of each table's account, by table.
+        Parts, rows and the chained hash of each table's account, by table; nothing where there is no raw zone.
 
     Raises:
         LakeError: A file is missing, altered or foreign; the message names each.
     """
+    if not (data_dir / "raw").is_dir():
+        return {}
+    with raw_lock(data_dir):
+        _check_raw(data_dir)
+        return {
+            folder.name: {"parts": len(account.parts), "rows": account.rows, "head": account.head}
+            for folder, account in _accounts(data_dir)
+        }
+
+
+def _check_raw(data_dir: Path) -> None:
     found = raw_problems(data_dir)
     if found:
         more = [f"and {len(found) - NAMED_PROBLEMS:,} more"] if len(found) > NAMED_PROBLEMS else []
@@ -232,10 +243,6 @@ def check_raw(data_dir: Path) -> dict[str, dict[str, int | str]]:
             + "remove what was altered and run once with SMALLCAP_ACCEPT_LOSSES=true: then what is missing counts as "
             + "lost. make doctor reads every file."
         )
-    return {
-        folder.name: {"parts": len(account.parts), "rows": account.rows, "head": account.head}
-        for folder, account in _accounts(data_dir)
-    }
 
 
 def raw_problems(data_dir: Path, *, read_all: bool = False) -> list[str]:

@@ -38,7 +38,7 @@ def check_losses(standing: Mapping[str, Any] | None, new: Mapping[str, Any], tab
     if standing is None or not _is_later(standing, new):
         return
     before, now = standing["tables"], new["tables"]
-    found = list(_raw_losses(standing.get("raw", {}), new["raw"]))
+    found = list(raw_losses(standing.get("raw", {}), new["raw"]))
     found += [
         problem
         for table in tables
@@ -82,18 +82,18 @@ def check_anything(con: duckdb.DuckDBPyConnection, catalog: str, tables: Sequenc
     )
 
 
-def _is_later(standing: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether all that the standing release holds should be in the new one, too."""
-    same = all(standing.get(key) == new.get(key) for key in ("source", "edition", "start"))
-    return same and dt.datetime.fromisoformat(standing["built_at"]) <= dt.datetime.fromisoformat(new["built_at"])
-
-
-def _raw_losses(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """The raw zone only grows: fewer rows mean an older copy of it."""
+def raw_losses(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Raw tables with fewer rows than a release was built from, by their accounts: parts of an older copy."""
     for name, account in before.items():
         rows = now.get(name, {}).get("rows", 0)
         if rows < account["rows"]:
             yield f"raw/{name} has {rows:,} rows, {account['rows'] - rows:,} fewer than the {account['rows']:,} it had"
+
+
+def _is_later(standing: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether all that the standing release holds should be in the new one, too."""
+    same = all(standing.get(key) == new.get(key) for key in ("source", "edition", "start"))
+    return same and dt.datetime.fromisoformat(standing["built_at"]) <= dt.datetime.fromisoformat(new["built_at"])
 
 
 def _losses(table: Table, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

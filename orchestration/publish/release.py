@@ -17,7 +17,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from orchestration.calendars import NEW_YORK
-from orchestration.lake.store import LakeError, check_raw, file_state, raw_lock
+from orchestration.lake.store import LakeError, file_state, raw_accounts
 from orchestration.publish.audit import Audit, audit
 from orchestration.publish.brief import write_brief
 from orchestration.publish.edition import Edition, check_open_models
@@ -228,11 +228,8 @@ def _says_this_build(settings: Settings, release: Path, standing: Standing, invo
 
 def _raw(data_dir: Path) -> dict[str, dict[str, int | str]]:
     """What the accounts of the raw tables say, where all files are as stored."""
-    if not (data_dir / "raw").is_dir():
-        return {}
     try:
-        with raw_lock(data_dir):
-            return check_raw(data_dir)
+        return raw_accounts(data_dir)
     except LakeError as error:
         raise PublishRefused(f"Not published: {error}") from error
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from orchestration.lake.account import unnamed
 from orchestration.lake.contracts import YAHOO_BAR
-from orchestration.lake.store import Lake, LakeError, check_raw, raw_problems
+from orchestration.lake.store import Lake, LakeError, raw_accounts, raw_problems
 from tests.lake.test_store import append, bar, closes
 
 PART = "part-00000002.parquet"
@@ -114,12 +114,12 @@ def test_a_part_that_a_kill_left_before_its_account_does_not_count(tmp_path: Pat
 
 
 def test_a_directory_of_an_older_version_gets_its_accounts(tmp_path: Path, folder: Path) -> None:
-    before = check_raw(tmp_path)
+    before = raw_accounts(tmp_path)
     for path in (tmp_path / "raw").glob("*/account.json"):
         path.unlink()
-    assert check_raw(tmp_path) == {}
+    assert raw_accounts(tmp_path) == {}
     Lake(tmp_path, "live")
-    assert check_raw(tmp_path) == before
+    assert raw_accounts(tmp_path) == before
     assert before[YAHOO_BAR.name] | {"head": ""} == {"parts": 4, "rows": 3, "head": ""}
 
 

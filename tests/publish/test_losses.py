@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +10,12 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from orchestration.lake.contracts import YAHOO_BAR
 from orchestration.publish.losses import check_losses
 from orchestration.publish.release import latest_release, publish
 from orchestration.publish.tables import PublishRefused, Table
+from tests.lake.test_account import PART, filled
+from tests.lake.test_store import append, bar
 from tests.publish.tiny_project import settings
 
 if TYPE_CHECKING:
@@ -101,3 +105,27 @@ def test_what_vendors_tell_may_lose_less_than_what_is_concluded(
     ]
     with pytest.raises(PublishRefused, match=table) if refused else nullcontext():
         check_losses(manifest(before), manifest(now), tables)
+
+
+def test_a_damaged_raw_zone_is_not_published_from(builds: Builds, data_dir: Path) -> None:
+    builds.put("good", data_dir)
+    filled(data_dir)
+    publish(settings(data_dir))
+    (data_dir / "raw" / YAHOO_BAR.name / PART).unlink()
+    builds.put("good", data_dir, release_id="r2")
+    with pytest.raises(PublishRefused, match=rf"Not published: The raw zone is not(?s:.*){PART} is missing"):
+        publish(settings(data_dir), force=True)
+    assert latest_release(data_dir / "exports") == "r1"
+
+
+def test_an_older_copy_of_the_raw_zone_is_not_published_from(builds: Builds, data_dir: Path, tmp_path: Path) -> None:
+    builds.put("good", data_dir)
+    lake = filled(data_dir)
+    older = shutil.copytree(data_dir / "raw", tmp_path / "older")
+    append(lake, YAHOO_BAR, [bar(4, 14.0)])
+    publish(settings(data_dir))
+    shutil.rmtree(data_dir / "raw")
+    shutil.move(older, data_dir / "raw")
+    builds.put("good", data_dir, release_id="r2")
+    with pytest.raises(PublishRefused, match="raw/yahoo_bar has 3 rows, 1 fewer than the 4 it had"):
+        publish(settings(data_dir), force=True)
