@@ -99,3 +99,13 @@ def test_a_first_session_that_is_still_to_come_is_refused(monkeypatch):
     monkeypatch.setenv("SMALLCAP_START", "2026-08-22")
     with pytest.raises(SettingsError, match="SMALLCAP_START is '2026-08-22': after 2026-08-21, which is today here"):
         load_settings()
+
+
+def test_bars_of_members_are_asked_for_by_a_number_only(monkeypatch):
+    assert load_settings().member_bars == 0
+    monkeypatch.setenv("SMALLCAP_MEMBER_BARS", "300")
+    assert load_settings().member_bars == 300
+    for wrong in ("-1", "2.5", "all"):
+        monkeypatch.setenv("SMALLCAP_MEMBER_BARS", wrong)
+        with pytest.raises(SettingsError, match=rf"SMALLCAP_MEMBER_BARS is '{wrong}': .*; set it to a whole number"):
+            load_settings()
