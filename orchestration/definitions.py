@@ -12,6 +12,7 @@ from orchestration.ingest.events import events
 from orchestration.ingest.filings import filings
 from orchestration.ingest.ledger import nyse_sessions, request_ledger
 from orchestration.ingest.macro import macro
+from orchestration.ingest.member_bars import member_bars
 from orchestration.ingest.prices import prices
 from orchestration.ingest.snapshots import fund_valuation, options
 from orchestration.publish.asset import release
@@ -28,6 +29,7 @@ ASSETS = [
     options,
     fund_valuation,
     filings,
+    member_bars,
     request_ledger,
     nyse_sessions,
     warehouse,

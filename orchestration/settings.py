@@ -38,6 +38,7 @@ FIXES = {
     "SMALLCAP_HOLDINGS_DATES": "set it to FUND:DATE pairs, such as IWM:2025-05-13,IWB:2026-07-17",
     "SMALLCAP_HOLDINGS_DAILY_BUDGET": "set it to a whole number of requests, 0 or more",
     "SMALLCAP_FILINGS_START": "set it to a date such as 2019-09-30, the first period that was made public",
+    "SMALLCAP_MEMBER_BARS": "set it to a whole number of members asked in one run, 0 or more; 0 asks for none",
     "SMALLCAP_SEC_USER_AGENT": "set it to your name and an address to write to, such as "
     "SMALLCAP_SEC_USER_AGENT='Jane Doe jane@example.com'; the SEC answers nobody without one",
     "SMALLCAP_MAX_RPS": "set it to a number of requests per second above 0",
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     holdings_start: dt.date | None = None
     holdings_dates: Annotated[tuple[tuple[str, dt.date], ...], NoDecode] = ()
     holdings_daily_budget: int = Field(default=40, ge=0)
+    member_bars: int = Field(default=0, ge=0)
     filings_start: dt.date = FILINGS_START
     sec_user_agent: str | None = None
     max_rps: float | None = Field(default=None, gt=0)

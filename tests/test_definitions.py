@@ -12,7 +12,17 @@ from orchestration.definitions import defs
 
 SUBJECTS = ["events", "rates", "prices", "funds", "index", "signals", "outcomes", "operation"]
 LAYERS = ["seeds", "staging", "intermediate", "core", "marts"]
-INGEST = {"prices", "macro", "etf_shares", "constituents", "events", "options", "fund_valuation", "filings"}
+INGEST = {
+    "prices",
+    "macro",
+    "etf_shares",
+    "constituents",
+    "events",
+    "options",
+    "fund_valuation",
+    "filings",
+    "member_bars",
+}
 
 
 @pytest.fixture(scope="module")

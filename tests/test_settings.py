@@ -165,3 +165,13 @@ def test_a_folder_that_cannot_be_is_refused_by_all(monkeypatch, tmp_path):
         SettingsError, match=r"SMALLCAP_DATA_DIR is .* null byte; set it to a folder this user can write"
     ):
         load_settings_to_read(_env_file=file)
+
+
+def test_bars_of_members_are_asked_for_by_a_number_only(monkeypatch):
+    assert load_settings().member_bars == 0
+    monkeypatch.setenv("SMALLCAP_MEMBER_BARS", "300")
+    assert load_settings().member_bars == 300
+    for wrong in ("-1", "2.5", "all"):
+        monkeypatch.setenv("SMALLCAP_MEMBER_BARS", wrong)
+        with pytest.raises(SettingsError, match=rf"SMALLCAP_MEMBER_BARS is '{wrong}': .*; set it to a whole number"):
+            load_settings()

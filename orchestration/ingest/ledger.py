@@ -15,7 +15,17 @@ HORIZON = dt.timedelta(days=366)
 
 
 @dg.asset(
-    deps=["prices", "macro", "events", "etf_shares", "constituents", "options", "fund_valuation", "filings"],
+    deps=[
+        "prices",
+        "macro",
+        "events",
+        "etf_shares",
+        "constituents",
+        "options",
+        "fund_valuation",
+        "filings",
+        "member_bars",
+    ],
     group_name=GROUP,
     owners=[OWNER],
     kinds={"python", "parquet"},

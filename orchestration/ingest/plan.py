@@ -6,7 +6,7 @@ Dates are New York session or calendar dates; windows include both ends.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -106,6 +106,38 @@ def window_to_ask(
     if not any(a.window_end and a.window_end >= last for a in answered_today):
         starts.append(max(first, overlap_from))
     return (min(starts), last) if starts else None
+
+
+def members_to_ask(
+    symbols: Iterable[str],
+    members: Container[str],
+    asked: Mapping[str, Sequence[Asked]],
+    first: dt.date,
+    last: dt.date,
+    now: dt.datetime,
+    refresh: bool = False,
+) -> list[tuple[str, Window]]:
+    """Whose bars are to be asked for, and which: those never asked first, then those asked longest ago.
+
+    Args:
+        symbols: Everybody who is or was a member, in the order in which they are asked the first time.
+        members: Those who are members now; of the others nothing more is expected once they have had no bar.
+        asked: Earlier questions by symbol, oldest first.
+        first: First session wanted.
+        last: Last closed session.
+        now: The warehouse clock.
+        refresh: Ask for all of [first, last] whatever was answered before.
+    """
+    never = dt.datetime.min.replace(tzinfo=dt.UTC)
+    overlap_from = sessions_before(last, OVERLAP_SESSIONS - 1)
+    found: list[tuple[dt.datetime, str, Window]] = []
+    for symbol in symbols:
+        history = [a for a in asked.get(symbol, ()) if a.outcome != "skipped"]
+        has_ended = symbol not in members and bool(history) and history[-1].outcome == "empty"
+        window = None if has_ended and not refresh else window_to_ask(history, first, last, now, overlap_from, refresh)
+        if window is not None:
+            found.append((history[-1].fetched_at if history else never, symbol, window))
+    return [(symbol, window) for _, symbol, window in sorted(found, key=lambda item: item[0])]
 
 
 def is_snapshot_due(asked: Iterable[Asked], session: dt.date, now: dt.datetime) -> bool:

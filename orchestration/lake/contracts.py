@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -95,6 +95,10 @@ YAHOO_ACTION = RawTable(
     keeps_availability=True,
     basis_date="ex_date",
 )
+# The same of the members of the indices, kept apart: there are a hundred times as many. They are read on the basis of
+# their own session, where a bar that was fetched before a split needs no second row.
+MEMBER_BAR = replace(YAHOO_BAR, name="member_bar", basis_date=None)
+MEMBER_ACTION = replace(YAHOO_ACTION, name="member_action", basis_date=None)
 OPTION_QUOTE = RawTable(
     "option_quote",
     pa.schema(
@@ -380,6 +384,8 @@ TABLES: dict[str, RawTable] = {
     for table in (
         YAHOO_BAR,
         YAHOO_ACTION,
+        MEMBER_BAR,
+        MEMBER_ACTION,
         OPTION_QUOTE,
         FUND_VALUATION,
         FRED_OBSERVATION,

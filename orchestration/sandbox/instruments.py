@@ -8,7 +8,7 @@ from typing import Literal
 
 from orchestration.sandbox.timeline import seed_table
 
-Kind = Literal["index", "volatility", "yield", "fund", "leveraged", "bond", "other"]
+Kind = Literal["index", "volatility", "yield", "fund", "leveraged", "bond", "stock", "other"]
 Schedule = Literal["none", "monthly", "early", "middle", "late"]
 
 

@@ -85,7 +85,7 @@ def bars(seed: int, symbol: str) -> Bars:
     close = np.round(nav * (1 + premium), 2)
     if item.kind == "index":
         nav = close
-    opened, high, low = _day(seed, item, close, split, paid, total)
+    opened, high, low = day_range(seed, item, close, split, paid, total)
     volume = _volume(seed, item, when, drive, close, total)
     return Bars(item, nav, opened, high, low, close, volume, dividend, split)
 
@@ -171,7 +171,7 @@ def _splits(item: Instrument, path: np.ndarray, when: Timeline) -> np.ndarray:
     return split
 
 
-def _day(
+def day_range(
     seed: int, item: Instrument, close: np.ndarray, split: np.ndarray, paid: np.ndarray, total: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Open, high and low around the closes."""

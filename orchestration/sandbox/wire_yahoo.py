@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from orchestration.sandbox.company_bars import company_bars, company_of
 from orchestration.sandbox.http import Request, Response, json_response, page
 from orchestration.sandbox.instruments import Instrument, instruments
 from orchestration.sandbox.prices import Bars, bars
@@ -79,6 +80,8 @@ def _held(symbol: str, clock: Clock, seed: int) -> dict[str, Any]:
 
 
 def _type(item: Instrument) -> str:
+    if item.kind == "stock":
+        return "EQUITY"
     return "INDEX" if item.kind in ("index", "volatility", "yield") else "ETF"
 
 
@@ -88,14 +91,18 @@ def _venue(item: Instrument) -> tuple[str, str, str]:
         return "CGI", "Cboe Indices", "America/Chicago"
     if item.kind == "index":
         return "SNP", "SNP", "America/New_York"
+    if item.kind == "stock":
+        return "NYQ", "NYSE", "America/New_York"
     return "PCX", "NYSEArca", "America/New_York"
 
 
 def _chart(request: Request, symbol: str, clock: Clock, seed: int) -> Response:
     when = timeline()
     shown = clock.bars - when.first
-    if symbol not in instruments() or shown <= 0:
+    found = _quoted(symbol, clock, seed) if shown > 0 else None
+    if found is None:
         return _failed(404, "Not Found", "No data found, symbol may be delisted")
+    quotes, born = found
     interval = request.query.get("interval", "1d")
     if interval != "1d":
         return _failed(422, "Unprocessable Entity", f"{interval} data not available in the sandbox")
@@ -117,13 +124,23 @@ def _chart(request: Request, symbol: str, clock: Clock, seed: int) -> Response:
         new_year = when.at(dt.date(clock.today.year, 1, 1)) - when.first
         low = 0 if span == "max" else new_year if span == "ytd" else shown - RANGES[span]
         low, high, start, end = max(low, 0), shown, 0, int(clock.now.timestamp()) + 1
-    high = min(high, shown)
-    quotes = bars(seed, symbol)
+    low, high = max(low, born), min(high, shown)
     # an ex-date may come before its bar
     eventful = slice(low, int(np.searchsorted(opens, min(end, int(clock.now.timestamp()) + 86_400))))
     if low >= high:
         return _failed(400, "Bad Request", f"Data doesn't exist for startDate = {start}, endDate = {end}")
-    return _result(quotes, slice(low, high), eventful, span, request.query.get("events", ""), clock)
+    return _result(quotes, slice(low, high), eventful, born, span, request.query.get("events", ""), clock)
+
+
+def _quoted(symbol: str, clock: Clock, seed: int) -> tuple[Bars, int] | None:
+    """The bars of a symbol, and how many of them come before its first; None where nothing trades under it."""
+    if symbol in instruments():
+        return bars(seed, symbol), 0
+    company = company_of(seed, symbol, clock)
+    if company is None:
+        return None
+    # an ex-date may come before its bar
+    return company_bars(seed, symbol, company, timeline().upto(clock.today))
 
 
 def _single(values: np.ndarray) -> list[float]:
@@ -131,7 +148,7 @@ def _single(values: np.ndarray) -> list[float]:
     return values.astype(np.float32).astype(float).tolist()
 
 
-def _result(quotes: Bars, part: slice, eventful: slice, span: str, wanted: str, clock: Clock) -> Response:
+def _result(quotes: Bars, part: slice, eventful: slice, born: int, span: str, wanted: str, clock: Clock) -> Response:
     when, item = timeline(), quotes.instrument
     shown = clock.bars - when.first
     later = quotes.later_splits(clock.today)
@@ -148,7 +165,7 @@ def _result(quotes: Bars, part: slice, eventful: slice, span: str, wanted: str, 
         name: _single((getattr(quotes, name) / later)[part]) for name in ("open", "high", "low", "close")
     }
     columns["volume"] = np.round(quotes.volume * later)[part].astype("int64").tolist()
-    result: dict[str, Any] = {"meta": _meta(quotes, close, part.start, shown, span, clock)}
+    result: dict[str, Any] = {"meta": _meta(quotes, close, born, part.start, shown, span, clock)}
     result["timestamp"] = stamps[part].tolist()
     events: dict[str, dict[str, Any]] = {}
     if "div" in wanted:
@@ -172,7 +189,9 @@ def _split(stamp: int, ratio: float) -> dict[str, Any]:
     return {"date": stamp, "numerator": new, "denominator": old, "splitRatio": f"{new:g}:{old:g}"}
 
 
-def _meta(quotes: Bars, close: np.ndarray, first: int, shown: int, span: str, clock: Clock) -> dict[str, Any]:
+def _meta(
+    quotes: Bars, close: np.ndarray, born: int, first: int, shown: int, span: str, clock: Clock
+) -> dict[str, Any]:
     when, item = timeline(), quotes.instrument
     exchange, venue, zone = _venue(item)
     shift = -3600 if zone == "America/Chicago" else 0
@@ -188,8 +207,8 @@ def _meta(quotes: Bars, close: np.ndarray, first: int, shown: int, span: str, cl
     newest = shown - 1
     return {
         "currency": "USD", "symbol": item.symbol, "exchangeName": exchange, "fullExchangeName": venue,
-        "instrumentType": _type(item), "firstTradeDate": int(when.opens[when.first]) + shift,
-        "regularMarketTime": closed, "hasPrePostMarketData": _type(item) == "ETF", "gmtoffset": offset,
+        "instrumentType": _type(item), "firstTradeDate": int(when.opens[when.first + born]) + shift,
+        "regularMarketTime": closed, "hasPrePostMarketData": _type(item) != "INDEX", "gmtoffset": offset,
         "timezone": local.tzname(), "exchangeTimezoneName": zone,
         "regularMarketPrice": round(float(close[newest]), 4),
         "fiftyTwoWeekHigh": round(float(close[year].max()), 4), "fiftyTwoWeekLow": round(float(close[year].min()), 4),

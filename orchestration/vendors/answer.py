@@ -65,7 +65,8 @@ class Answer:
 
     Attributes:
         vendor: Who was asked.
-        dataset: prices, options, fund_valuation, macro, events, etf_shares, constituents, filing_feed, filing or fails.
+        dataset: prices, member_bars, options, fund_valuation, macro, events, etf_shares, constituents, filing_feed,
+            filing or fails.
         key: Symbol, series, fund or release asked for.
         window_start: First date asked for.
         window_end: Last date asked for.

@@ -52,7 +52,7 @@ class Yahoo:
         self._transport = Transport(connection)
         self._session = YahooSession(self._transport)
 
-    def history(self, symbol: str, first: dt.date, last: dt.date, basis: dt.date) -> Answer:
+    def history(self, symbol: str, first: dt.date, last: dt.date, basis: dt.date, dataset: str = "prices") -> Answer:
         """Ask for split-adjusted, dividend-unadjusted daily bars, and for dividends, splits and capital gains.
 
         Args:
@@ -60,11 +60,12 @@ class Yahoo:
             first: First session wanted.
             last: Last closed session; a later bar is dropped, so the running session never comes back.
             basis: New York date of the request; splits up to and including it are in the prices.
+            dataset: Whose prices these are: prices of the instruments, or member_bars.
 
         Returns:
             Tables yahoo_bar and yahoo_action; prices in USD or index points, volume in shares, null if unknown.
         """
-        question = Question("yahoo", "prices", symbol, first, last, "json")
+        question = Question("yahoo", dataset, symbol, first, last, "json")
         return ask(self._transport, question, lambda: self._history(symbol, first, last, basis))
 
     def option_chain(self, symbol: str, session: dt.date) -> Answer:

@@ -317,6 +317,22 @@ member_actions as (
     where actions.action_type = 'unresolved'
 ),
 
+-- The first session of each run on which they differ; what stands alone is a run of one.
+member_bars as (
+    select
+        'member_bars' as dataset,
+        bars.symbol as key,
+        'member_bar_differs' as rule,
+        bars.known_at as detected_at,
+        'warning' as severity,
+        bars.session_date as row_date,
+        'the bar closes at ' || bars.close_usd || ' on the basis of its day, and ' || bars.fund || ' prints '
+        || bars.printed_usd as detail,
+        'bars left out of fct_security_bar_daily from here on until one agrees with a print again' as resolution
+    from {{ ref('int_security_bar') }} as bars
+    where bars.begins_to_differ
+),
+
 issues as (
     select * from quarantined
     union all
@@ -345,6 +361,8 @@ issues as (
     select * from member_prices
     union all
     select * from member_actions
+    union all
+    select * from member_bars
 )
 
 select

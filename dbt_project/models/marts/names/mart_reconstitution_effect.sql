@@ -3,6 +3,7 @@ with changes as (
         index_code,
         event_id,
         change_type,
+        security_id,
         confidence,
         case
             when confidence = 'LOW' then null
@@ -11,6 +12,21 @@ with changes as (
         end as weight_traded_pct
     from {{ ref('mart_reconstitution_change') }}
     where change_type <> 'DELETE_ACQUIRED_OR_DELISTED'
+),
+
+-- How many days of its volume a name's trade is for each billion dollars that follow the index.
+pressures as (
+    select
+        changes.*,
+        round(abs(changes.weight_traded_pct) / 100 * 1e9 / volumes.mean_volume_usd, 12) as days_per_usd_bn,
+        volumes.known_at as volume_known_at
+    from changes
+    left join {{ ref('int_reconstitution_volume') }} as volumes
+        on
+            changes.index_code = volumes.index_code
+            and changes.event_id = volumes.event_id
+            and changes.change_type = volumes.change_type
+            and changes.security_id = volumes.security_id
 ),
 
 kinds as (
@@ -22,8 +38,13 @@ kinds as (
         count(case when confidence <> 'LOW' then 1 end) as names_dated,
         count(weight_traded_pct) as names_weighted,
         -- decimals, because a sum of doubles depends on the order the rows arrive in
-        cast(sum(cast(weight_traded_pct as decimal(28, 10))) as double) as weight_traded_pct
-    from changes
+        cast(sum(cast(weight_traded_pct as decimal(28, 10))) as double) as weight_traded_pct,
+        count(days_per_usd_bn) as names_with_volume,
+        cast(sum(cast(days_per_usd_bn as decimal(28, 12))) as double) / nullif(count(days_per_usd_bn), 0)
+            as mean_days_per_usd_bn,
+        median(days_per_usd_bn) as median_days_per_usd_bn,
+        max(case when days_per_usd_bn is not null then volume_known_at end) as volume_known_at
+    from pressures
     group by index_code, event_id, change_type
 ),
 
@@ -64,9 +85,18 @@ joined as (
         since_base.standard_error_clustered as standard_error_cumulated_clustered,
         case when days.day_offset = 0 then kinds.weight_traded_pct / 100 * assets.aum_usd end as fund_trade_usd,
         case when days.day_offset = 0 and assets.aum_usd is not null then kinds.names_weighted end as names_traded,
+        case when days.day_offset = 0 then kinds.names_with_volume end as names_with_volume,
+        case when days.day_offset = 0 then kinds.mean_days_per_usd_bn end as mean_days_per_usd_bn,
+        case when days.day_offset = 0 then kinds.median_days_per_usd_bn end as median_days_per_usd_bn,
+        case when days.day_offset = 0 then assets.aum_usd / 1e9 end as assets_usd_bn,
         case when days.day_offset = 0 then published.effect_pct / 100 end as published_effect,
         case when days.day_offset = 0 then published.study || ': ' || published.caveat end as published_note,
-        greatest(days.known_at, of_day.known_at, since_base.known_at) as known_at
+        greatest(
+            days.known_at,
+            of_day.known_at,
+            since_base.known_at,
+            case when days.day_offset = 0 then kinds.volume_known_at end
+        ) as known_at
     from kinds
     inner join {{ ref('int_reconstitution_day') }} as days
         on
@@ -119,6 +149,10 @@ select
     standard_error_cumulated_clustered,
     round(fund_trade_usd, 2) as fund_trade_usd,
     cast(names_traded as integer) as names_traded,
+    cast(names_with_volume as integer) as names_with_volume,
+    round(mean_days_per_usd_bn * assets_usd_bn, 9) as mean_days_of_volume,
+    round(median_days_per_usd_bn * assets_usd_bn, 9) as median_days_of_volume,
+    round(mean_days_per_usd_bn, 9) as mean_days_of_volume_per_usd_bn,
     published_effect,
     published_note,
     case
