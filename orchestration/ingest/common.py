@@ -146,7 +146,7 @@ def ready() -> tuple[Settings, Lake]:
     """
     settings = load_settings()
     check_folder("SMALLCAP_DATA_DIR", settings.data_dir)
-    return settings, Lake(settings.data_dir, settings.source)
+    return settings, Lake(settings.data_dir, settings.source, accept_losses=settings.accept_losses)
 
 
 def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Session:

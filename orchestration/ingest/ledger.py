@@ -33,7 +33,7 @@ def request_ledger() -> dg.MaterializeResult:
     Written by the ingest assets; summed up here.
     """
     settings = load_settings()
-    lake = Lake(settings.data_dir, settings.source)
+    lake = Lake(settings.data_dir, settings.source, accept_losses=settings.accept_losses)
     rows = lake.query(
         """
         with newest as (

@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from orchestration.lake.account import sha256_of
 from orchestration.lake.store import file_state
 from orchestration.publish.edition import IDENTIFIERS, Edition, identifiers_of
-from orchestration.publish.files import duckdb_connection, sha256_of
+from orchestration.publish.files import duckdb_connection
 from orchestration.publish.parts import BIG_TABLE_ROWS, YEAR_COLUMNS, Parts, parts_of
 from orchestration.publish.restricted import Licensing, licensing, restricted_keys
 from orchestration.publish.standing import FileState, link_or_copy

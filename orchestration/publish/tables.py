@@ -59,6 +59,7 @@ class Table:
         licence: As written in `meta.licence`; None where each row's instrument or series has its own.
         may_redistribute: As written in `meta.may_redistribute`; None where the rows decide.
         may_shrink: Why the table may hold less than before, as written in `meta.may_shrink`; None where it may not.
+        told_by_vendors: Whether its rows are what vendors told, as `meta.told_by_vendors` says: then it only grows.
         open_edition: The model named in `meta.open_edition`: the same columns, free to redistribute.
         read_from: The model that its rows are read from; None reads the published one.
         where: Condition of the rows that are read.
@@ -72,6 +73,7 @@ class Table:
     licence: str | None = None
     may_redistribute: bool | None = None
     may_shrink: str | None = None
+    told_by_vendors: bool = False
     open_edition: OpenModel | None = None
     read_from: OpenModel | None = None
     where: str = "true"
@@ -190,6 +192,7 @@ def _table(node: Mapping[str, Any]) -> Table:
         licence=meta.get("licence"),
         may_redistribute=meta.get("may_redistribute"),
         may_shrink=meta.get("may_shrink"),
+        told_by_vendors=meta.get("told_by_vendors", False),
     )
 
 

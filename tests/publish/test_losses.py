@@ -92,8 +92,12 @@ def test_what_vendors_tell_may_lose_less_than_what_is_concluded(
 ) -> None:
     def manifest(rows: int) -> dict[str, object]:
         said = {"rows": rows, "as_of_date": None}
-        return {"release_id": "r", "built_at": "2026-11-20T18:00:00-05:00", "tables": {table: said}}
+        return {"release_id": "r", "built_at": "2026-11-20T18:00:00-05:00", "raw": {}, "tables": {table: said}}
 
-    tables = [Table("mart_catalyst", "", "", (), (), may_shrink="what lies ahead gets less")]
+    tables = [
+        Table("fct_holding", "", "", (), (), told_by_vendors=True),
+        Table("mart_reconstitution_change", "", "", (), ()),
+        Table("mart_catalyst", "", "", (), (), may_shrink="what lies ahead gets less"),
+    ]
     with pytest.raises(PublishRefused, match=table) if refused else nullcontext():
         check_losses(manifest(before), manifest(now), tables)

@@ -197,7 +197,8 @@ MODELS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, str | None]]]] = {
 METAS: dict[str, dict[str, object]] = {
     "fct_volume": {"licence": "all rows: personal use"},
     "dim_security": {"open_edition": "int_open_security"},
-    "fct_fund_filing": {"licence": "SEC EDGAR: public domain", "may_redistribute": True},
+    "fct_price_daily": {"told_by_vendors": True},
+    "fct_fund_filing": {"licence": "SEC EDGAR: public domain", "may_redistribute": True, "told_by_vendors": True},
 }
 NOW = dt.datetime.fromisoformat("2025-02-28T18:00:00-05:00")
 
