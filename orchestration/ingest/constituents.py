@@ -72,7 +72,11 @@ def constituents(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.
                 waiting += not done
                 if batch.not_asked:
                     why = batch.not_asked["blackrock"]
-                    context.log.warning(f"blackrock {why}; {len(queue) - number} dates wait for the next run")
+                    context.log.warning(f"blackrock {why} (dates left: {len(queue) - number + 1})")
+                    # one line of the ledger for each fund says so; the vendor is not asked for it
+                    for other, first in dict(reversed(queue[number:])).items():
+                        if other != fund:
+                            batch.add(vendor.holdings(other, funds[other], first))
                     break
                 if number % 50 == 0:
                     said = f"{fund} {day}, {budget.used} requests today, {waiting} waiting for the budget"

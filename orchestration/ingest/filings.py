@@ -90,10 +90,9 @@ def _ask_feeds(
         if is_refused(answer):
             context.log.warning(f"the SEC refuses our requests ({answer.detail}): the rest waits for the next run")
             return False
-        if batch.not_asked:
-            context.log.warning(f"sec {batch.not_asked['sec']}; feeds and filings wait for the next run")
-            return False
-    return True
+    if batch.not_asked:
+        context.log.warning(f"sec {batch.not_asked['sec']}")
+    return not batch.not_asked
 
 
 def _ask_documents(
@@ -123,8 +122,7 @@ def _ask_documents(
             context.log.warning(f"the SEC refuses our requests ({answer.detail}): {left} filings wait for the next run")
             return False
         if batch.not_asked:
-            left = len(queue) - number
-            context.log.warning(f"sec {batch.not_asked['sec']}; {left} filings wait for the next run")
+            context.log.warning(f"sec {batch.not_asked['sec']} (reports left: {len(queue) - number + 1})")
             return False
         if documents >= DOCUMENTS_PER_FLUSH or lines >= LINES_PER_FLUSH:
             batch.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +16,13 @@ import pytest
 from orchestration.ingest.constituents import constituents
 from orchestration.ingest.etf_shares import etf_shares
 from orchestration.ingest.filings import filings
+from orchestration.ingest.ledger import request_ledger
 from orchestration.ingest.macro import macro
 from orchestration.ingest.prices import prices
 from orchestration.lake.store import Lake
 from orchestration.sandbox.server import sandbox_server
 
-ASSETS = {asset.key.path[-1]: asset for asset in (prices, macro, etf_shares, constituents, filings)}
+ASSETS = {asset.key.path[-1]: asset for asset in (prices, macro, etf_shares, constituents, filings, request_ledger)}
 VENDORS = ("yahoo", "fred", "blackrock", "ssga", "proshares", "direxion", "sec")
 NOW, MONTH = "2026-11-20", "2026-11-01"
 NOWHERE = "http://127.0.0.1:9"
@@ -32,6 +34,8 @@ class Done:
     def __init__(self, result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance, data: Path) -> None:
         lines = [entry for entry in instance.all_logs(result.run_id) if entry.dagster_event is None]
         self.warned = [entry.user_message for entry in lines if entry.level == 30]
+        checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+        self.missing = checks["vendors_answer"].description.splitlines() if "vendors_answer" in checks else []
         self.said = [entry.user_message for entry in lines]
         rows = Lake(data, os.environ["SMALLCAP_SOURCE"]).query(
             "select vendor, outcome, attempts from request "
@@ -50,7 +54,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
         monkeypatch.setenv(f"SMALLCAP_{name}", value)
 
     def materialize(*names: str, at: str | None = None, **settings: Any) -> Done:
-        with sandbox_server(dt.datetime.fromisoformat(NOW)) as url, monkeypatch.context() as patch:
+        with sandbox_server(dt.datetime.fromisoformat(f"{NOW}T23:00:00-05:00")) as url, monkeypatch.context() as patch:
             for vendor in VENDORS:
                 patch.setenv(f"SMALLCAP_{vendor.upper()}_URL", at or url)
             for name, value in settings.items():
@@ -64,7 +68,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
 
 
 def test_vendors_that_cannot_be_reached_are_named_once_each_and_not_asked(run):
-    done = run(*ASSETS, at=NOWHERE)
+    done = run(*(name for name in ASSETS if name != "request_ledger"), at=NOWHERE)
     assert {outcome for _, outcome in done.outcomes} == {"skipped"}
     assert {vendor for vendor, _ in done.outcomes} == set(VENDORS)
     assert (done.outcomes["fred", "skipped"], done.outcomes["yahoo", "skipped"]) == (22, 34)
@@ -107,8 +111,9 @@ def test_holdings_that_were_not_asked_for_spend_no_budget(run, monkeypatch):
         monkeypatch.setenv(f"SMALLCAP_{name}", value)
     for changes in ({"SMALLCAP_RUN_DEADLINE": 0}, {"at": NOWHERE}):
         done = run("constituents", **changes)
-        assert sum(done.outcomes.values()) == 1
-        assert "dates wait for the next run" in done.warned[0]
+        # one row for each fund
+        assert sum(done.outcomes.values()) == 5
+        assert re.search(r"not asked: .* \(dates left: \d\d\)$", done.warned[0])
     answered = run("constituents").outcomes
     assert answered["blackrock", "ok"] + answered["blackrock", "empty"] == 3, answered
 
@@ -116,3 +121,13 @@ def test_holdings_that_were_not_asked_for_spend_no_budget(run, monkeypatch):
 def test_reports_that_were_not_asked_for_come_with_the_next_run(run):
     assert set(run("filings", SMALLCAP_RUN_DEADLINE=0).outcomes) == {("sec", "postponed")}
     assert set(run("filings").outcomes) == {("sec", "ok")}
+
+
+def test_what_is_missing_is_said_in_a_line_for_each_vendor(run):
+    assert run("macro", "prices", "request_ledger").missing == ["every vendor answers"]
+    done = run("macro", "prices", "request_ledger", at=NOWHERE, SMALLCAP_TODAY="2026-11-23")
+    why = "not answered (no connection to 127.0.0.1:9: Connection refused); stored values stand until"
+    assert done.missing == [
+        f"fred: 22 of 22 series {why} 2026-10-01 to 2026-11-19",
+        f"yahoo: 34 of 34 symbols {why} 2026-11-20",
+    ]
