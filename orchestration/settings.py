@@ -42,6 +42,7 @@ FIXES = {
     "SMALLCAP_SEC_USER_AGENT": "set it to your name and an address to write to, such as "
     "SMALLCAP_SEC_USER_AGENT='Jane Doe jane@example.com'; the SEC answers nobody without one",
     "SMALLCAP_MAX_RPS": "set it to a number of requests per second above 0",
+    "SMALLCAP_RUN_DEADLINE": "set it to a whole number of seconds, 0 or more; 0 asks nobody",
     "SMALLCAP_EXPORT_RESTRICTED": "set it to true or false",
     "SMALLCAP_EXPORT_CUSIP": "set it to true or false",
     "SMALLCAP_ACCEPT_LOSSES": "set it to true or false",
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     filings_start: dt.date = FILINGS_START
     sec_user_agent: str | None = None
     max_rps: float | None = Field(default=None, gt=0)
+    run_deadline: int = Field(default=3600, ge=0)
     export_restricted: bool = True
     export_cusip: bool = True
     releases_kept: int = Field(default=5, ge=1)

@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -26,7 +26,7 @@ from orchestration.settings import (
     load_settings,
     partition_settings,
 )
-from orchestration.vendors.http import Connection
+from orchestration.vendors.http import Connection, Run
 
 # month partitions in one run need a backfill policy, which Dagster 1.13 still calls beta
 warnings.filterwarnings("ignore", message="Parameter .backfill_policy", category=dg.BetaWarning)
@@ -78,7 +78,9 @@ class Session:
     first: dt.date
     last: dt.date
     refresh: bool
+    run: Run = field(default_factory=Run)
     started: float = field(default_factory=time.monotonic)
+    told: set[str] = field(default_factory=set)
 
     @property
     def today(self) -> dt.date:
@@ -102,12 +104,20 @@ class Session:
             from orchestration.ingest.embedded import sandbox_url  # generating a market costs seconds
 
             url, rps = sandbox_url(self.now), rps or SANDBOX_RPS
-        return Connection(vendor, base_url=url, max_rps=rps)
+        return Connection(vendor, base_url=url, max_rps=rps, run=self.run)
 
     def progress(
         self, context: dg.AssetExecutionContext, vendor: str, number: int, total: int, what: str, batch: Batch
     ) -> None:
-        """Say how far a vendor's questions are: rows so far and the time that is left at this pace."""
+        """Say how far a vendor's questions are: rows so far and the time that is left at this pace.
+
+        Where the vendor is asked no more, that is said once.
+        """
+        if vendor in batch.not_asked:
+            if vendor not in self.told:
+                context.log.warning(f"{vendor} {number}/{total} {batch.not_asked[vendor]}")
+                self.told.add(vendor)
+            return
         spent = time.monotonic() - self.started
         left = spent / number * (total - number)
         context.log.info(f"{vendor} {number}/{total} {what}, {batch.accepted:,} rows, about {left:.0f} s left")
@@ -159,7 +169,14 @@ def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Ses
         first = max(first, dt.date.fromisoformat(config.first_date))
     if config.last_date:
         last = min(last, dt.date.fromisoformat(config.last_date))
-    return Session(settings, lake, now, first, last, config.refresh)
+    run = this_run(context.run.run_id, settings.run_deadline)
+    return Session(settings, lake, now, first, last, config.refresh, run)
+
+
+@lru_cache(maxsize=1)
+def this_run(run_id: str, seconds: float) -> Run:
+    """What a run may still ask: all its steps together, as they run in one process."""
+    return Run(seconds)
 
 
 @cache

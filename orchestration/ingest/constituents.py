@@ -35,6 +35,7 @@ from orchestration.lake.store import write_table_atomically
 from orchestration.settings import Settings
 from orchestration.vendors.answer import Answer
 from orchestration.vendors.blackrock import BlackRock
+from orchestration.vendors.http import NOT_ASKED
 
 # Weights printed with two decimals sum to 98 where thousands of lines round to zero.
 OUTLIERS = """
@@ -70,8 +71,13 @@ def constituents(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.
                     vendor, session, batch, budget, fund, funds[fund], day, asked.setdefault(fund, []), stored
                 )
                 waiting += not done
-                if batch.outcomes["skipped"]:
-                    context.log.warning(f"BlackRock keeps failing: {len(queue) - number} dates wait for the next run")
+                if batch.not_asked:
+                    why = batch.not_asked["blackrock"]
+                    context.log.warning(f"blackrock {why} (dates left: {len(queue) - number + 1})")
+                    # one line of the ledger for each fund says so; the vendor is not asked for it
+                    for other, first in dict(reversed(queue[number:])).items():
+                        if other != fund:
+                            batch.add(vendor.holdings(other, funds[other], first))
                     break
                 if number % 50 == 0:
                     said = f"{fund} {day}, {budget.used} requests today, {waiting} waiting for the budget"
@@ -107,7 +113,7 @@ class Budget:
     def __init__(self, session: Session, asked: dict[str, list[Asked]]) -> None:
         self.limit = session.settings.holdings_daily_budget if session.settings.source == "live" else None
         self.used = sum(
-            a.day == session.today and a.outcome != "skipped" for history in asked.values() for a in history
+            a.day == session.today and a.outcome not in NOT_ASKED for history in asked.values() for a in history
         )
 
     def spend(self) -> bool:

@@ -104,3 +104,7 @@ def _losses(table: Table, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     ends, ended = now["as_of_date"], before["as_of_date"]
     if table.told_by_vendors and ends and ended and ends < ended:
         yield f"{table.name} ends on {ends}, and reached {ended}"
+    for key in table.headlines.keys if table.headlines else ():
+        ends, ended = (held.get("headlines", {}).get(key) for held in (now, before))
+        if ended and (ends or "") < ended:
+            yield f"{table.name} ends on {ends or 'no day'} for {key}, and reached {ended}"

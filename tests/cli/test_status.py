@@ -12,7 +12,7 @@ import pytest
 
 from orchestration.cli.diff import main as diff
 from orchestration.cli.status import main, render, status
-from orchestration.lake.contracts import QUARANTINE, REQUEST, RawTable
+from orchestration.lake.contracts import FRED_OBSERVATION, QUARANTINE, REQUEST, RawTable
 from orchestration.publish.release import publish
 from tests.publish.tiny_project import NOW, Builds, settings
 
@@ -91,6 +91,33 @@ def test_failures_are_the_newest_outcome_of_each_key(data_dir: Path) -> None:
     text = render(status(settings(data_dir)))
     assert "yahoo prices: 2 keys blocked since 2025-02-04 17:00:00-05 (IWM, SPY): HTML instead of JSON" in text
     assert "nothing built yet" in text
+
+
+def test_what_vendors_have_not_answered_is_a_line_each(data_dir: Path) -> None:
+    def fred(key: str, outcome: str, day: int, detail: str = "") -> dict[str, object]:
+        return request(key, outcome, day, "macro", detail) | {"vendor": "fred"}
+
+    def observation(key: str, day: dt.date, value: float | None = 1.0) -> dict[str, object]:
+        seen = {"realtime_start": day, "fetched_at": NOW, "available_at": NOW}
+        return {"series_id": key, "observation_date": day, "value": value, **seen}
+
+    http = "HTTP 503 after 4 attempts"
+    rows = [fred(key, "ok", 3) for key in ("DGS2", "DGS10", "CPIAUCSL", "NEW")]
+    rows += [fred("DGS2", "unreachable", 4, http), fred("DGS10", "unreachable", 4, http), fred("NEW", "blocked", 4)]
+    rows += [request("IWM", "postponed", 4, "options", "not asked: the rest waits for the next run")]
+    store(data_dir, REQUEST, 1, [*rows, fred("DGS10", "ok", 28)])
+    days = {"DGS2": dt.date(2025, 1, 31), "DGS10": dt.date(2025, 2, 3)}
+    store(data_dir, FRED_OBSERVATION, 2, [observation(key, day) for key, day in days.items()])
+    found = status(settings(data_dir))
+    assert found.unanswered == (
+        "fred: 2 of 4 series not answered (HTTP 503 after 4 attempts, and 1 other reason); "
+        "stored values stand until 2025-01-31, of 1 nothing is stored",
+        "yahoo: 1 of 1 option chains not answered (the rest waits for the next run); nothing is stored of them",
+    )
+    assert f"not answered  {found.unanswered[0]}" in render(found)
+    # a vendor that may not be asked is not waited for
+    alone = settings(data_dir).model_copy(update={"vendors": ("yahoo",)})
+    assert [line.partition(":")[0] for line in status(alone).unanswered] == ["yahoo"]
 
 
 def test_quarantined_rows_are_counted_by_rule(data_dir: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     [
         ("nine tenths gone", "fct_price_daily has 18 rows, 177 fewer than the 195 it had"),
         ("no last week", "fct_price_daily ends on 2025-02-21, and reached 2025-02-28"),
+        ("no last day of IWM", r"fct_price_daily ends on 2025-02-27 for IWM, and reached 2025-02-28\n"),
+        ("no IWM", "fct_price_daily ends on no day for IWM, and reached 2025-02-28"),
         ("no reports", "fct_fund_filing has 0 rows, 1 fewer than the 1 it had"),
     ],
 )
@@ -42,6 +45,24 @@ def test_a_release_that_lost_rows_is_refused_by_name(builds: Builds, data_dir: P
     assert sorted(path.name for path in (data_dir / "exports").iterdir()) == ["latest", "r1"]
     with duckdb.connect(str(data_dir / "smallcap.duckdb"), read_only=True) as con:
         assert con.execute("select count(*) from fct_price_daily").fetchone() == (195,)
+
+
+def test_a_symbol_that_is_no_headline_may_end_earlier(builds: Builds, data_dir: Path) -> None:
+    """Its vendor answers for it no more, as for one that was delisted."""
+    builds.put("good", data_dir)
+    publish(settings(data_dir))
+    builds.put("no last day of SPY", data_dir, release_id="r2")
+    assert publish(settings(data_dir)).release_id == "r2"
+
+
+def test_a_release_from_before_headlines_were_noted_is_compared_without_them(builds: Builds, data_dir: Path) -> None:
+    builds.put("good", data_dir)
+    standing = publish(settings(data_dir)).release_path / "manifest.json"
+    manifest = json.loads(standing.read_text(encoding="utf-8"))
+    assert manifest["tables"]["fct_price_daily"].pop("headlines") == {"IWM": "2025-02-28", "^RUT": "2025-02-28"}
+    standing.write_text(json.dumps(manifest), encoding="utf-8")
+    builds.put("no last day of IWM", data_dir, release_id="r2")
+    assert publish(settings(data_dir)).release_id == "r2"
 
 
 def test_a_loss_that_is_meant_is_published(builds: Builds, data_dir: Path) -> None:
