@@ -1,6 +1,7 @@
 """The one job over the whole graph, how its steps are run, and its schedule after the close in New York."""
 
 import datetime as dt
+import logging
 import os
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.in_process import InProcessExecutor
+from dagster._utils.log import create_console_logger
 
 from orchestration.calendars import NEW_YORK, is_session
 from orchestration.ingest.common import ready
@@ -34,6 +36,14 @@ class ReadyFirst(InProcessExecutor):
 def one_process(_: dg.InitExecutorContext) -> ReadyFirst:
     """All steps in one process. One each costs seconds of imports; the parallelism that pays is inside the assets."""
     return ReadyFirst(RetryMode.ENABLED)
+
+
+@dg.logger
+def terminal(_: dg.InitLoggerContext) -> logging.Logger:
+    """What assets say, for a terminal: why a step failed is said at the end, and not with Dagster's stack of causes."""
+    lines = create_console_logger("smallcap", logging.INFO)
+    lines.addFilter(lambda record: record.levelno < logging.ERROR)
+    return lines
 
 
 daily_job = dg.define_asset_job(

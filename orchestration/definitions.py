@@ -4,7 +4,7 @@ import datetime as dt
 
 import dagster as dg
 
-from orchestration.automation import after_close, daily_job, one_process
+from orchestration.automation import after_close, daily_job, one_process, terminal
 from orchestration.build.assets import warehouse
 from orchestration.ingest.constituents import constituents
 from orchestration.ingest.etf_shares import etf_shares
@@ -40,5 +40,6 @@ defs = dg.Definitions(
     assets=dg.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, FRESH), ASSETS),
     jobs=[daily_job],
     schedules=[after_close],
+    loggers={"console": dg.colored_console_logger, "terminal": terminal},
     executor=one_process,
 )

@@ -21,6 +21,7 @@ from orchestration.build.record import BuildRecordError, load_record, read_json,
 from orchestration.build.results import failures
 from orchestration.build.translator import Translator
 from orchestration.calendars import last_closed_session
+from orchestration.ingest.common import plain_words
 from orchestration.lake.store import LakeError, raw_accounts
 from orchestration.settings import REPOSITORY, load_settings
 
@@ -55,6 +56,11 @@ def warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterato
     Whatever part was asked for, the whole is built: a partial build could not be published. Where nothing changed since
     the last build, it stands as it is.
     """
+    with plain_words():
+        yield from _build(context, config)
+
+
+def _build(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
     settings = load_settings()
     try:
         raw_accounts(settings.data_dir)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from orchestration.disk import DISK_FULL, disk_full, is_disk_full, says_disk_full
 from orchestration.lake.store import LakeError
-from orchestration.settings import REPOSITORY, Settings, SettingsError, check_folder
+from orchestration.settings import REPOSITORY, Settings, SettingsError, check_folder, load_settings
 
-# the run's events are in the UI; a terminal shows what the assets say, and warnings
-QUIET = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+# the run's events are in the UI
+QUIET = {"loggers": {"terminal": {}}}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,10 +30,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         settings, _ = ready()
+    except (SettingsError, LakeError) as error:
+        return _fail(str(error))
+    except OSError as error:
+        # the lake cannot even be opened
+        if not is_disk_full(error):
+            raise
+        return _fail(disk_full(load_settings().data_dir))
+    try:
         return _run(settings, _home(), force)
     except (SettingsError, LakeError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        return _fail(str(error))
+    except Exception as error:
+        # Dagster's history is on a disk, too
+        if not is_disk_full(error):
+            raise
+        return _fail(disk_full(settings.data_dir))
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 1
 
 
 def _home() -> Path:
@@ -68,8 +86,9 @@ def _run(settings: Settings, home: Path, force: bool) -> int:
             print(f"warning: {check.asset_key.to_user_string()}, {check.check_name}: {check.description or 'failed'}")
     if less:
         print(f"this run got less than everything:\n{less}")
-    for event in result.get_step_failure_events():
-        _explain(event)
+    failures = (_explanation(event, settings.data_dir) for event in result.get_step_failure_events())
+    for said in dict.fromkeys(failures):
+        print(f"\n{said}", file=sys.stderr)
     if not result.success:
         return 1
     for event in result.asset_materializations_for_node("release"):
@@ -81,12 +100,17 @@ def _run(settings: Settings, home: Path, force: bool) -> int:
     return 0
 
 
-def _explain(event: dg.DagsterEvent) -> None:
+def _explanation(event: dg.DagsterEvent, data_dir: Path) -> str:
     """The innermost cause of a failed step, which says what to do."""
     error = event.step_failure_data.error
     while error and error.cause:
         error = error.cause
-    print(f"\n{event.step_key} failed: {error.message if error else 'no message'}", file=sys.stderr)
+    if error and says_disk_full(error.message):
+        return disk_full(data_dir)
+    message = error.message if error else "no message"
+    message = message.removeprefix("dagster._core.definitions.events.Failure: ").rstrip()
+    # a full disk ends every step that writes, each with the same line
+    return message if message.startswith(DISK_FULL) else f"{event.step_key} failed: {message}"
 
 
 if __name__ == "__main__":

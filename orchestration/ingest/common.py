@@ -3,9 +3,10 @@
 import datetime as dt
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, lru_cache, wraps
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -14,6 +15,7 @@ import dagster as dg
 import pandas as pd
 
 from orchestration.calendars import NEW_YORK, last_closed_session
+from orchestration.disk import disk_full, is_disk_full
 from orchestration.ingest.batch import Batch
 from orchestration.ingest.plots import A_YEAR, line_plot, rows_by_month
 from orchestration.lake.contracts import TABLES
@@ -147,6 +149,21 @@ def ready() -> tuple[Settings, Lake]:
     settings = load_settings()
     check_folder("SMALLCAP_DATA_DIR", settings.data_dir)
     return settings, Lake(settings.data_dir, settings.source, accept_losses=settings.accept_losses)
+
+
+@contextmanager
+def plain_words() -> Generator[None]:
+    """Tell of a full disk in one line.
+
+    Raises:
+        Failure: The disk is full, which another try would not change.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_disk_full(error):
+            raise dg.Failure(disk_full(load_settings().data_dir), allow_retries=False) from None
+        raise
 
 
 def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Session:
@@ -325,6 +342,11 @@ def ingest_asset(
     """
 
     def define(ask: FunctionType) -> dg.AssetsDefinition:
+        @wraps(ask)
+        def told(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
+            with plain_words():
+                return ask(context, config)
+
         return dg.asset(
             partitions_def=MONTHS,
             backfill_policy=dg.BackfillPolicy.single_run(),
@@ -336,7 +358,7 @@ def ingest_asset(
             retry_policy=NETWORK_RETRIES,
             check_specs=check_specs(ask.__name__),
             metadata=asset_metadata(*tables),
-        )(ask)
+        )(told)
 
     return define
 

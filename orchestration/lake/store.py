@@ -264,9 +264,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that readers see the old content or the new, never a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(content)
-    sync(temporary)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(content)
+        sync(temporary)
+        temporary.replace(path)
+    except OSError:
+        # on a full disk a half file would only be in the way
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def file_state(path: Path) -> tuple[int, int] | None:
