@@ -147,3 +147,19 @@ def test_a_step_that_finds_it_out_later_is_not_tried_again(monkeypatch: pytest.M
     assert error.message.startswith("dagster._core.definitions.events.Failure: The settings cannot be used:\n")
     assert "/proc/x" in error.message
     assert error.cause is None
+
+
+def test_a_first_run_that_reaches_nobody_says_so_in_a_line_for_each_vendor(home: Path, tmp_path: Path) -> None:
+    vendors = ("yahoo", "fred", "blackrock", "ssga", "proshares", "direxion", "sec")
+    nowhere = {f"SMALLCAP_{vendor.upper()}_URL": "http://127.0.0.1:9" for vendor in vendors}
+    data = str(tmp_path / "data")
+    done = call(home, "orchestration.cli.run", SMALLCAP_DATA_DIR=data, SMALLCAP_TODAY="2026-11-20", **nowhere)
+    assert done.returncode == 1
+    _, _, said = done.stdout.partition("this run got less than everything:\n")
+    lines = said.splitlines()
+    assert [line.partition(":")[0] for line in lines] == sorted(vendors)
+    why = "not answered (no connection to 127.0.0.1:9: Connection refused); nothing is stored of them"
+    assert "fred: 2 of 2 release calendars, 22 of 22 series " + why in lines
+    assert done.stderr.count("Not published: no vendor has told anything yet") == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "data" / "exports" / "latest").exists()
