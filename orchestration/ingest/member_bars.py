@@ -38,6 +38,7 @@ MEMBERS = """
         from holding
         where fetched_at <= ? and lower(asset_class) = 'equity'
             and coalesce(upper(exchange) not like 'NO MARKET%' and upper(exchange) not like '%NNQS%', true)
+            and not coalesce(price_usd <= 0.01 and weight_pct = 0, false)
     )
     select
         fund,
