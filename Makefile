@@ -11,6 +11,8 @@ SQL ?=
 WORKERS ?= 3
 A ?=
 B ?= latest
+TO ?=
+FROM ?=
 YEARS ?= 2
 SCALE ?= 1
 FORCE ?=
@@ -18,9 +20,12 @@ ONLY ?=
 COUNT ?= 100
 SEED ?=
 MODEL ?=
+PORT := 3000
+# who reaches the UI can start runs: nobody but this machine does, unless HOST says otherwise
+HOST := 127.0.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-next lint live run ui status query diff bench mutants mutants-python dictionary docs lock clean
+.PHONY: help setup test test-next lint live run ui status query diff doctor backup restore bench mutants mutants-python dictionary docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -66,17 +71,29 @@ run: setup ## build and publish the warehouse from the synthetic sandbox market 
 live: setup ## build and publish the warehouse from the live vendors (needs FRED_API_KEY)
 	@SMALLCAP_SOURCE=live $(BIN)/python -m orchestration.cli.run $(if $(FORCE),--force)
 
-ui: setup ## Dagster UI on 127.0.0.1:3000, daemon and schedule on
-	$(BIN)/dagster dev --module-name orchestration.definitions --host 127.0.0.1 --port 3000
+ui: setup ## Dagster UI on 127.0.0.1:3000, daemon and schedule on; another port: make ui PORT=3001
+	@exec $(BIN)/python -m orchestration.cli.ui --host "$(HOST)" --port "$(PORT)"
 
 status: setup ## what is built, what is missing, what failed
 	@$(BIN)/python -m orchestration.cli.status
 
-query: setup ## run SQL on the served database: make query SQL="select ..."
-	@$(BIN)/python -m orchestration.cli.query "$(SQL)"
+# as it was typed: neither make nor a second shell looks at its quotes and dollar signs
+unexport SQL
+query: export QUERY_SQL = $(value SQL)
+query: setup ## run SQL on the served database: make query SQL="select ...", or SQL=@file.sql, or < file.sql
+	@$(BIN)/python -m orchestration.cli.query
 
 diff: setup ## what changed between two releases: make diff A=<release> B=<release>
 	@$(BIN)/python -m orchestration.cli.diff "$(A)" "$(B)"
+
+doctor: setup ## read every file of the raw zone, and say what to restore
+	@$(BIN)/python -m orchestration.cli.doctor
+
+backup: setup ## a whole copy of the raw zone, read through: make backup TO=/mnt/backups
+	@$(BIN)/python -m orchestration.cli.backup backup "$(TO)"
+
+restore: setup ## the raw zone of a backup: make restore FROM=/mnt/backups/<backup>
+	@$(BIN)/python -m orchestration.cli.backup restore "$(FROM)"
 
 bench: setup ## performance, side by side; one section: make bench ONLY=panel
 	@$(BIN)/python -m benchmarks --years $(YEARS) --scale $(SCALE) $(if $(ONLY),--only $(ONLY))

@@ -1,19 +1,46 @@
-"""The one job over the whole graph, and its schedule after the close in New York."""
+"""The one job over the whole graph, how its steps are run, and its schedule after the close in New York."""
 
 import datetime as dt
 import os
+from collections.abc import Iterator
 
 import dagster as dg
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.in_process import InProcessExecutor
 
 from orchestration.calendars import NEW_YORK, is_session
+from orchestration.ingest.common import ready
 from orchestration.ingest.scope import months_to_ask
 from orchestration.settings import load_settings
+
+
+class ReadyFirst(InProcessExecutor):
+    """Dagster's own executor, which runs no step where the settings or the data directory cannot be used.
+
+    Each of the first steps would say the same, and those that ask vendors would be tried again.
+    """
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[dg.DagsterEvent]:
+        """Run the steps, or raise what is wrong as the reason why the run failed."""
+        ready()
+        yield from super().execute(plan_context, execution_plan)
+
+
+@dg.executor(name="in_process")
+def one_process(_: dg.InitExecutorContext) -> ReadyFirst:
+    """All steps in one process. One each costs seconds of imports; the parallelism that pays is inside the assets."""
+    return ReadyFirst(RetryMode.ENABLED)
+
 
 daily_job = dg.define_asset_job(
     "smallcap_daily",
     selection=dg.AssetSelection.all(),
     description="Vendors, raw lake, dbt build, release: the whole graph in one run.",
-    executor_def=dg.in_process_executor,
+    executor_def=one_process,
     tags={"dagster/max_retries": "0"},
 )
 

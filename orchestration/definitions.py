@@ -4,7 +4,7 @@ import datetime as dt
 
 import dagster as dg
 
-from orchestration.automation import after_close, daily_job
+from orchestration.automation import after_close, daily_job, one_process
 from orchestration.build.assets import warehouse
 from orchestration.ingest.constituents import constituents
 from orchestration.ingest.etf_shares import etf_shares
@@ -40,6 +40,5 @@ defs = dg.Definitions(
     assets=dg.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, FRESH), ASSETS),
     jobs=[daily_job],
     schedules=[after_close],
-    # a step process costs seconds of imports on a small machine; the parallelism that pays is inside the assets
-    executor=dg.in_process_executor,
+    executor=one_process,
 )

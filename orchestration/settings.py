@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+import tempfile
+from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -23,9 +27,10 @@ FILINGS_START = dt.date(2019, 9, 30)
 SEC_CONTACT = re.compile(r"\S.*\s<?[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]+>?")
 FRED_KEY = re.compile(r"[a-z0-9]{32}")
 
+FOLDER_FIX = "set it to a folder this user can write to"
 FIXES = {
     "SMALLCAP_SOURCE": "set it to sandbox or live",
-    "SMALLCAP_DATA_DIR": "set it to a folder this user can write to",
+    "SMALLCAP_DATA_DIR": FOLDER_FIX,
     "SMALLCAP_START": "set it to a date such as 2016-01-04, not before 1990-01-02 and not after today",
     "SMALLCAP_TODAY": "set it to a date (2026-08-21) or a timestamp (2026-08-21T18:00:00-04:00), or unset it",
     "SMALLCAP_VENDORS": f"set it to a comma-separated list out of {','.join(VENDORS)}",
@@ -37,6 +42,7 @@ FIXES = {
     "SMALLCAP_SEC_USER_AGENT": "set it to your name and an address to write to, such as "
     "SMALLCAP_SEC_USER_AGENT='Jane Doe jane@example.com'; the SEC answers nobody without one",
     "SMALLCAP_MAX_RPS": "set it to a number of requests per second above 0",
+    "SMALLCAP_RUN_DEADLINE": "set it to a whole number of seconds, 0 or more; 0 asks nobody",
     "SMALLCAP_EXPORT_RESTRICTED": "set it to true or false",
     "SMALLCAP_EXPORT_CUSIP": "set it to true or false",
     "SMALLCAP_ACCEPT_LOSSES": "set it to true or false",
@@ -44,6 +50,9 @@ FIXES = {
     "FRED_API_KEY": "get a free key at https://fred.stlouisfed.org/docs/api/api_key.html (32 lower-case letters and "
     "digits) and put FRED_API_KEY=... in .env",
 }
+PREFIX = "SMALLCAP_"
+# read where there are no settings yet: by the schedule, by DuckDB and dbt
+OUTSIDE = ("SMALLCAP_SCHEDULE", "SMALLCAP_DUCKDB_MEMORY")
 
 
 class SettingsError(Exception):
@@ -54,7 +63,7 @@ class Settings(BaseSettings):
     """The settings of one process, read from the environment and then from `.env`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SMALLCAP_", env_file=REPOSITORY / ".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX, env_file=REPOSITORY / ".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     source: Literal["sandbox", "live"] = "sandbox"
@@ -69,6 +78,7 @@ class Settings(BaseSettings):
     filings_start: dt.date = FILINGS_START
     sec_user_agent: str | None = None
     max_rps: float | None = Field(default=None, gt=0)
+    run_deadline: int = Field(default=3600, ge=0)
     export_restricted: bool = True
     export_cusip: bool = True
     releases_kept: int = Field(default=5, ge=1)
@@ -85,7 +95,16 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return (REPOSITORY / value.expanduser()).resolve()
+        try:
+            folder = (REPOSITORY / value.expanduser()).resolve()
+            is_something_else = folder.exists() and not folder.is_dir()
+        except OSError as error:
+            raise ValueError(error.strerror) from error
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        if is_something_else:
+            raise ValueError("there is a file of that name")
+        return folder
 
     @field_validator("today", mode="before")
     @classmethod
@@ -158,26 +177,104 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings, or raise one SettingsError that lists every missing or wrong one.
+    """Read the settings of a run, or raise one SettingsError that lists every missing or wrong one.
 
     Args:
         overrides: Values by field name that win over the environment (used by tests and tools).
     """
-    problems: list[str] = []
+    settings, problems = _read(overrides)
+    _refuse(problems + _key_problems(settings) + _contact_problems(settings))
+    assert settings is not None  # noqa: S101 - narrowing for the type checker; a failure was raised above
+    return settings
+
+
+def load_settings_to_read(**overrides: Any) -> Settings:
+    """The same for a command that asks no vendor, which needs no key and no contact."""
+    settings, problems = _read(overrides)
+    _refuse(problems)
+    assert settings is not None  # noqa: S101 - as above
+    return settings
+
+
+def check_folder(name: str, folder: Path) -> None:
+    """Make a folder that a setting names, and see that this user can write there and in what is in it.
+
+    Raises:
+        SettingsError: It cannot be made or written to; the message says what is in the way.
+    """
+    kept = [folder / part for part in ("raw", "build", "exports")]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (folder, *(place for place in kept if os.path.lexists(place))):
+            folder = place
+            # leaves nothing behind, not even where this process is killed
+            with tempfile.TemporaryFile(dir=place):
+                pass
+    except FileExistsError:
+        _refuse([f"{name} needs the folder {folder}, and there is a file of that name; {FOLDER_FIX}"])
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        _refuse([f"{name} needs the folder {folder}, which cannot be written to: {said}; {FOLDER_FIX}"])
+
+
+def _read(overrides: dict[str, Any]) -> tuple[Settings | None, list[str]]:
+    """The settings, None where one of them is wrong, and what is wrong."""
+    file = overrides.get("_env_file", Settings.model_config["env_file"])
+    names, problems = _names(Path(file) if file else None)
+    problems += _unknown_names(names)
     settings = None
     try:
         settings = Settings(**overrides)
+    except UnicodeDecodeError:
+        pass  # named already: the lines of the file cannot be read
     except ValidationError as error:
         for item in error.errors(include_url=False):
             name = _variable(str(item["loc"][0]))
             given = "" if name == "FRED_API_KEY" else f" is {os.environ.get(name, item.get('input'))!r}:"
             fix = FIXES.get(name, "set it to scheme and host only, such as http://127.0.0.1:8080")
             problems.append(f"{name}{given} {item['msg']}; {fix}")
-    problems += _start_problems(settings) + _key_problems(settings) + _contact_problems(settings)
+    return settings, problems + _start_problems(settings)
+
+
+def _refuse(problems: list[str]) -> None:
     if problems:
         raise SettingsError("The settings cannot be used:\n  - " + "\n  - ".join(problems))
-    assert settings is not None  # noqa: S101 - narrowing for the type checker; a failure was raised above
-    return settings
+
+
+def _names(file: Path | None) -> tuple[dict[str, str], list[str]]:
+    """Where each name is set, and the lines of `.env` that say nothing; a line may hold a key, so none is shown."""
+    names = dict.fromkeys(os.environ, "the environment")
+    if file is None or not file.is_file():
+        return names, []
+    problems = []
+    try:
+        with file.open(encoding="utf-8") as lines:
+            bindings = list(parse_stream(lines))
+    except UnicodeDecodeError:
+        return names, [f"{file} is not text in UTF-8; write it anew as plain text"]
+    for binding in bindings:
+        line = binding.original.line + _blank_lines_before(binding.original.string)
+        if binding.error or (binding.key is not None and binding.value is None):
+            problems.append(f"{file}, line {line} cannot be read; write NAME=value, or # before a comment")
+        elif binding.key is not None:
+            names.setdefault(binding.key, f"{file}, line {line}")
+    return names, problems
+
+
+def _blank_lines_before(text: str) -> int:
+    """The parser counts the blank lines before a line as a part of it."""
+    return text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _unknown_names(names: dict[str, str]) -> Iterator[str]:
+    """Names that look like settings and are none, each with the nearest that is one."""
+    valid = [name.removeprefix(PREFIX) for name in (*map(_variable, Settings.model_fields), *OUTSIDE)]
+    for name, where in names.items():
+        end = name.upper().removeprefix(PREFIX)
+        if name.upper() != end and end not in valid:
+            near = get_close_matches(end, valid, n=1)
+            meant = f"did you mean {PREFIX}{near[0]}?" if near else "docs/live.md lists all settings"
+            yield f"{name} ({where}) is no setting; {meant}"
 
 
 def partition_settings() -> tuple[dt.date, dt.date]:

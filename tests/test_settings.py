@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from orchestration.calendars import NEW_YORK
-from orchestration.settings import SettingsError, load_settings
+from orchestration.settings import SettingsError, load_settings, load_settings_to_read
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +99,72 @@ def test_a_first_session_that_is_still_to_come_is_refused(monkeypatch):
     monkeypatch.setenv("SMALLCAP_START", "2026-08-22")
     with pytest.raises(SettingsError, match="SMALLCAP_START is '2026-08-22': after 2026-08-21, which is today here"):
         load_settings()
+
+
+def test_a_name_that_is_no_setting_is_named_with_the_nearest_one(monkeypatch, tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("# mine\n\nSMALLCAP_HOLDING_START=2024-09-01\nOTHER_PROGRAM=1\nSMALLCAP_SCHEDULE=off\n")
+    monkeypatch.setenv("SMALLCAP_MAX_RSP", "2")
+    monkeypatch.setenv("SMALLCAP_ZZZ", "2")
+    with pytest.raises(SettingsError) as error:
+        load_settings(_env_file=file)
+    assert str(error.value).splitlines()[1:] == [
+        "  - SMALLCAP_MAX_RSP (the environment) is no setting; did you mean SMALLCAP_MAX_RPS?",
+        "  - SMALLCAP_ZZZ (the environment) is no setting; docs/live.md lists all settings",
+        f"  - SMALLCAP_HOLDING_START ({file}, line 3) is no setting; did you mean SMALLCAP_HOLDINGS_START?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("SMALLCAP_START=2017-01-03\n\nFRED_API_KEY 0123456789abcdef\n", 3),
+        ("SMALLCAP_START\n", 1),
+        ("\n\n=2017\n", 3),
+        ("A=1\nSMALLCAP_SEC_USER_AGENT='Jane Doe jane@example.com\nB=2\n", 2),
+    ],
+)
+def test_a_line_that_says_nothing_is_refused_by_its_number_and_not_shown(tmp_path, text, line):
+    file = tmp_path / ".env"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as error:
+        load_settings(_env_file=file)
+    assert f"{file}, line {line} cannot be read; write NAME=value" in str(error.value)
+    assert "0123456789" not in str(error.value)
+
+
+def test_a_file_of_settings_that_is_no_text_is_refused(tmp_path):
+    file = tmp_path / ".env"
+    file.write_bytes(b"SMALLCAP_START=2017-01-03 \xff\n")
+    with pytest.raises(SettingsError, match=r"\.env is not text in UTF-8"):
+        load_settings(_env_file=file)
+
+
+def test_a_good_file_of_settings_is_read(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text('export SMALLCAP_START=2017-01-03 # first\nsmallcap_vendors="yahoo,fred"\n')
+    settings = load_settings(_env_file=file)
+    assert (settings.start, settings.vendors) == (dt.date(2017, 1, 3), ("yahoo", "fred"))
+
+
+def test_who_only_reads_needs_no_key_and_no_contact(monkeypatch):
+    monkeypatch.setenv("SMALLCAP_SOURCE", "live")
+    assert load_settings_to_read().source == "live"
+    with pytest.raises(SettingsError, match="FRED_API_KEY is not set"):
+        load_settings()
+    monkeypatch.setenv("SMALLCAP_START", "never")
+    with pytest.raises(SettingsError, match="SMALLCAP_START is 'never'"):
+        load_settings_to_read()
+
+
+def test_a_folder_that_cannot_be_is_refused_by_all(monkeypatch, tmp_path):
+    monkeypatch.delenv("SMALLCAP_DATA_DIR")
+    file = tmp_path / ".env"
+    file.write_text("SMALLCAP_DATA_DIR=/a\0b\n")
+    with pytest.raises(
+        SettingsError, match=r"SMALLCAP_DATA_DIR is .* null byte; set it to a folder this user can write"
+    ):
+        load_settings_to_read(_env_file=file)
 
 
 def test_bars_of_members_are_asked_for_by_a_number_only(monkeypatch):

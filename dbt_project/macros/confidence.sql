@@ -1,8 +1,8 @@
 {# How well files date what happened between them, by how many sessions stand between them at most. #}
 {% macro gap_confidence(gap_sessions) -%}
     case
-        when {{ gap_sessions }} <= {{ membership_rule('high_confidence_gap_sessions') }} then 'HIGH'
-        when {{ gap_sessions }} <= {{ membership_rule('medium_confidence_gap_sessions') }} then 'MEDIUM'
+        when {{ gap_sessions }} <= {{ number_of('membership_rule', 'high_confidence_gap_sessions') }} then 'HIGH'
+        when {{ gap_sessions }} <= {{ number_of('membership_rule', 'medium_confidence_gap_sessions') }} then 'MEDIUM'
         else 'LOW'
     end
 {%- endmacro %}

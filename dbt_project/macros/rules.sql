@@ -8,13 +8,3 @@
     {%- endif -%}
     {{ return(numbers[name]) }}
 {%- endmacro %}
-
-{# Of `membership_rule`: the dates and thresholds of stays. #}
-{% macro membership_rule(name) -%}
-    {{ return(number_of('membership_rule', name)) }}
-{%- endmacro %}
-
-{# Of `split_rule`: what tells a split of a member from trades. #}
-{% macro split_rule(name) -%}
-    {{ return(number_of('split_rule', name)) }}
-{%- endmacro %}

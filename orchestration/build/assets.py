@@ -21,6 +21,7 @@ from orchestration.build.record import BuildRecordError, load_record, read_json,
 from orchestration.build.results import failures
 from orchestration.build.translator import Translator
 from orchestration.calendars import last_closed_session
+from orchestration.lake.store import LakeError, raw_accounts
 from orchestration.settings import REPOSITORY, load_settings
 
 # of what the steps print, where they end without a result to read
@@ -55,6 +56,10 @@ def warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterato
     the last build, it stands as it is.
     """
     settings = load_settings()
+    try:
+        raw_accounts(settings.data_dir)
+    except LakeError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
     now = settings.now()
     name = release_id(settings, now)
     facts = run_facts(settings, now, name)

@@ -15,7 +15,7 @@ from orchestration.publish.files import duckdb_connection
 from orchestration.publish.manifest import load_manifest
 from orchestration.publish.release import LATEST, latest_release, releases
 from orchestration.publish.tables import literal, quoted
-from orchestration.settings import SettingsError, load_settings
+from orchestration.settings import SettingsError, load_settings_to_read
 
 SAMPLE = 5
 
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("b", nargs="?", default=LATEST, help="newer release (default: latest)")
     options = parser.parse_args(arguments)
     try:
-        print(render(diff(load_settings().data_dir, options.a, options.b)))
+        print(render(diff(load_settings_to_read().data_dir, options.a, options.b)))
     except (SettingsError, UnknownReleaseError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestration.settings import REPOSITORY, SettingsError, load_settings
+from orchestration.settings import REPOSITORY, SettingsError, load_settings_to_read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="docs", description="Write a page of all models, columns and lineage.")
     parser.parse_args(arguments)
     try:
-        data = load_settings().data_dir
+        data = load_settings_to_read().data_dir
     except SettingsError as error:
         return _fail(str(error))
     database = data / "build" / "warehouse.duckdb"

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from typing import Any
 import duckdb
 
 from orchestration.build.record import BuildRecordError, load_record
+from orchestration.ingest.unanswered import unanswered
 from orchestration.lake.contracts import TABLES
 from orchestration.publish.audit import audit
 from orchestration.publish.files import duckdb_connection
@@ -27,7 +29,7 @@ from orchestration.publish.manifest import load_manifest
 from orchestration.publish.release import latest_release, releases
 from orchestration.publish.served import NAME, served_release
 from orchestration.publish.tables import PublishRefused, literal
-from orchestration.settings import Settings, SettingsError, load_settings
+from orchestration.settings import Settings, SettingsError, load_settings_to_read
 
 HOLDINGS_DATASETS = frozenset({"constituents", "holdings", "holding", "fct_holding"})
 FINE = ("ok", "empty")
@@ -126,6 +128,7 @@ class Status:
     failures: tuple[Failure, ...]
     quarantined: tuple[Quarantined, ...]
     problems: tuple[str, ...]
+    unanswered: tuple[str, ...]
 
 
 def status(settings: Settings) -> Status:
@@ -136,6 +139,7 @@ def status(settings: Settings) -> Status:
         raw = tuple(_raw_tables(con, data_dir, problems))
         failures = tuple(_failures(con, data_dir, problems))
         quarantined = tuple(_quarantined(con, data_dir, problems))
+        missing = _unanswered(con, settings, problems)
     coverage = tuple(_coverage(data_dir, problems))
     marker = data_dir / "raw" / "source.json"
     source = json.loads(marker.read_text(encoding="utf-8"))["source"] if marker.exists() else settings.source
@@ -158,6 +162,7 @@ def status(settings: Settings) -> Status:
         failures=failures,
         quarantined=quarantined,
         problems=tuple(problems),
+        unanswered=missing,
     )
 
 
@@ -271,6 +276,23 @@ def _failures(con: duckdb.DuckDBPyConnection, data_dir: Path, problems: list[str
         yield Failure(vendor, dataset, outcome, tuple(keys), since, detail)
 
 
+def _unanswered(con: duckdb.DuckDBPyConnection, settings: Settings, problems: list[str]) -> tuple[str, ...]:
+    def query(sql: str, given: Sequence[object]) -> list[dict[str, Any]]:
+        for table in (table for table in TABLES.values() if re.search(rf"\bfrom {table.name}\b", sql)):
+            files = settings.data_dir / "raw" / table.name / "*.parquet"
+            if any(files.parent.glob(files.name)):
+                con.execute(f"create or replace temp view {table.name} as from read_parquet({literal(str(files))})")
+            else:
+                con.register(table.name, table.schema.empty_table())
+        return con.execute(sql, given).to_arrow_table().to_pylist()
+
+    try:
+        return tuple(unanswered(query, settings.vendors, settings.now()))
+    except duckdb.Error as error:
+        problems.append(f"what vendors have not answered cannot be read: {_line(error)}")
+        return ()
+
+
 def _quarantined(con: duckdb.DuckDBPyConnection, data_dir: Path, problems: list[str]) -> Iterator[Quarantined]:
     sql = """
         select vendor, dataset, rule, count(*), max(fetched_at)::varchar
@@ -309,6 +331,7 @@ def render(found: Status) -> str:
         f"build         {found.build}",
         *_release_lines(found.release),
         *(f"problem       {problem}" for problem in found.problems),
+        *(f"not answered  {line}" for line in found.unanswered),
     ]
     lines += _section(
         "coverage (sessions, all keys together)",
@@ -391,7 +414,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     try:
-        found = status(load_settings())
+        found = status(load_settings_to_read())
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1

@@ -27,6 +27,7 @@ from orchestration.lake.contracts import (
 )
 from orchestration.lake.store import Lake, arrow
 from orchestration.vendors.answer import Answer
+from orchestration.vendors.http import NOT_ASKED
 
 FLUSH_ROWS = 300_000
 
@@ -93,6 +94,7 @@ class Batch:
         rows_revised: Of those, the revisions.
         outcomes: Answers by outcome.
         failures: Answers that are neither ok nor empty.
+        not_asked: Why a vendor is asked no more, by vendor: its answers to come will be the same.
         accepted: Rows taken from answers, stored before or not.
         rejected: Rows refused.
     """
@@ -104,6 +106,7 @@ class Batch:
         self.rows_revised: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.failures: list[Answer] = []
+        self.not_asked: dict[str, str] = {}
         self.rejected = 0
         self.accepted = 0
         self._pending: list[_Taken] = []
@@ -135,6 +138,8 @@ class Batch:
         self.rejected += len(answer.rejected)
         if answer.outcome not in ("ok", "empty"):
             self.failures.append(answer)
+        if answer.outcome in NOT_ASKED:
+            self.not_asked.setdefault(answer.vendor, answer.detail)
         count = sum(len(frame) for frame in frames.values())
         self.accepted += count
         self._rows += count

@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -17,9 +17,16 @@ from orchestration.calendars import NEW_YORK, last_closed_session
 from orchestration.ingest.batch import Batch
 from orchestration.ingest.plots import A_YEAR, line_plot, rows_by_month
 from orchestration.lake.contracts import TABLES
-from orchestration.lake.store import Lake
-from orchestration.settings import REPOSITORY, Settings, load_settings, partition_settings
-from orchestration.vendors.http import Connection
+from orchestration.lake.store import Lake, LakeError
+from orchestration.settings import (
+    REPOSITORY,
+    Settings,
+    SettingsError,
+    check_folder,
+    load_settings,
+    partition_settings,
+)
+from orchestration.vendors.http import Connection, Run
 
 # month partitions in one run need a backfill policy, which Dagster 1.13 still calls beta
 warnings.filterwarnings("ignore", message="Parameter .backfill_policy", category=dg.BetaWarning)
@@ -71,7 +78,9 @@ class Session:
     first: dt.date
     last: dt.date
     refresh: bool
+    run: Run = field(default_factory=Run)
     started: float = field(default_factory=time.monotonic)
+    told: set[str] = field(default_factory=set)
 
     @property
     def today(self) -> dt.date:
@@ -95,12 +104,20 @@ class Session:
             from orchestration.ingest.embedded import sandbox_url  # generating a market costs seconds
 
             url, rps = sandbox_url(self.now), rps or SANDBOX_RPS
-        return Connection(vendor, base_url=url, max_rps=rps)
+        return Connection(vendor, base_url=url, max_rps=rps, run=self.run)
 
     def progress(
         self, context: dg.AssetExecutionContext, vendor: str, number: int, total: int, what: str, batch: Batch
     ) -> None:
-        """Say how far a vendor's questions are: rows so far and the time that is left at this pace."""
+        """Say how far a vendor's questions are: rows so far and the time that is left at this pace.
+
+        Where the vendor is asked no more, that is said once.
+        """
+        if vendor in batch.not_asked:
+            if vendor not in self.told:
+                context.log.warning(f"{vendor} {number}/{total} {batch.not_asked[vendor]}")
+                self.told.add(vendor)
+            return
         spent = time.monotonic() - self.started
         left = spent / number * (total - number)
         context.log.info(f"{vendor} {number}/{total} {what}, {batch.accepted:,} rows, about {left:.0f} s left")
@@ -120,9 +137,28 @@ class Session:
         return newest is not None and newest > self.now
 
 
-def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Session:
-    """Read the settings, open the lake, and cut the asked range to the partitions and the config."""
+def ready() -> tuple[Settings, Lake]:
+    """The settings and the lake, where a run can begin.
+
+    Raises:
+        SettingsError: A setting is missing or wrong, or the data directory cannot be written to.
+        LakeError: The data directory holds another source, or files that cannot be its own.
+    """
     settings = load_settings()
+    check_folder("SMALLCAP_DATA_DIR", settings.data_dir)
+    return settings, Lake(settings.data_dir, settings.source, accept_losses=settings.accept_losses)
+
+
+def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Session:
+    """Read the settings, open the lake, and cut the asked range to the partitions and the config.
+
+    Raises:
+        Failure: They cannot be used, which another try would not change.
+    """
+    try:
+        settings, lake = ready()
+    except (SettingsError, LakeError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
     now = settings.now()
     first, last = settings.start, now.astimezone(NEW_YORK).date()
     if context.has_partition_key or context.has_partition_key_range:
@@ -133,7 +169,14 @@ def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Ses
         first = max(first, dt.date.fromisoformat(config.first_date))
     if config.last_date:
         last = min(last, dt.date.fromisoformat(config.last_date))
-    return Session(settings, Lake(settings.data_dir, settings.source), now, first, last, config.refresh)
+    run = this_run(context.run.run_id, settings.run_deadline)
+    return Session(settings, lake, now, first, last, config.refresh, run)
+
+
+@lru_cache(maxsize=1)
+def this_run(run_id: str, seconds: float) -> Run:
+    """What a run may still ask: all its steps together, as they run in one process."""
+    return Run(seconds)
 
 
 @cache

@@ -8,6 +8,7 @@ import dagster as dg
 import pyarrow as pa
 
 from orchestration.calendars import fund_available_at, previous_session
+from orchestration.ingest import held_back
 from orchestration.ingest.batch import Batch, asked_before, stamp
 from orchestration.ingest.common import (
     IngestConfig,
@@ -34,6 +35,7 @@ from orchestration.lake.store import write_table_atomically
 from orchestration.settings import Settings
 from orchestration.vendors.answer import Answer
 from orchestration.vendors.blackrock import BlackRock
+from orchestration.vendors.http import NOT_ASKED
 
 # Weights printed with two decimals sum to 98 where thousands of lines round to zero.
 OUTLIERS = """
@@ -69,8 +71,13 @@ def constituents(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.
                     vendor, session, batch, budget, fund, funds[fund], day, asked.setdefault(fund, []), stored
                 )
                 waiting += not done
-                if batch.outcomes["skipped"]:
-                    context.log.warning(f"BlackRock keeps failing: {len(queue) - number} dates wait for the next run")
+                if batch.not_asked:
+                    why = batch.not_asked["blackrock"]
+                    context.log.warning(f"blackrock {why} (dates left: {len(queue) - number + 1})")
+                    # one line of the ledger for each fund says so; the vendor is not asked for it
+                    for other, first in dict(reversed(queue[number:])).items():
+                        if other != fund:
+                            batch.add(vendor.holdings(other, funds[other], first))
                     break
                 if number % 50 == 0:
                     said = f"{fund} {day}, {budget.used} requests today, {waiting} waiting for the budget"
@@ -106,7 +113,7 @@ class Budget:
     def __init__(self, session: Session, asked: dict[str, list[Asked]]) -> None:
         self.limit = session.settings.holdings_daily_budget if session.settings.source == "live" else None
         self.used = sum(
-            a.day == session.today and a.outcome != "skipped" for history in asked.values() for a in history
+            a.day == session.today and a.outcome not in NOT_ASKED for history in asked.values() for a in history
         )
 
     def spend(self) -> bool:
@@ -123,15 +130,28 @@ class Stored:
 
     Attributes:
         newest: Hash over the lines of the newest stored version, by fund and as-of date.
+        lines: Lines of the files stored, those of this run included, by fund and as-of date.
         taken: Snapshots this run has stored; two questions can bring the same file.
     """
 
     newest: dict[tuple[str, dt.date], str]
+    lines: dict[str, dict[dt.date, int]]
     taken: set[tuple[str, dt.date]] = field(default_factory=set)
 
     def holds(self, fund: str, as_of: dt.date, lines_sha256: str) -> bool:
         """Whether this run has stored the snapshot, or an earlier one the same lines."""
         return (fund, as_of) in self.taken or self.newest.get((fund, as_of)) == lines_sha256
+
+    def take(self, fund: str, as_of: dt.date, lines: int) -> None:
+        """A snapshot that is stored now."""
+        self.taken.add((fund, as_of))
+        self.lines.setdefault(fund, {})[as_of] = lines
+
+    def neighbour(self, fund: str, as_of: dt.date) -> tuple[dt.date, int] | None:
+        """Date and lines of the fund's stored file of another date nearest to one, within `held_back.NEAR`."""
+        others = [(abs(day - as_of), day) for day in self.lines.get(fund, {}) if day != as_of]
+        distance, day = min(others, default=(dt.timedelta.max, as_of))
+        return (day, self.lines[fund][day]) if distance <= held_back.NEAR else None
 
 
 def expected_dates(
@@ -188,10 +208,13 @@ def _ask_back(
 
 def _stored(session: Session) -> Stored:
     rows = session.lake.query(
-        "select fund, as_of_date, lines_sha256 from holding_snapshot where vendor = 'blackrock' "
+        "select fund, as_of_date, lines, lines_sha256 from holding_snapshot where vendor = 'blackrock' "
         "qualify row_number() over (partition by fund, as_of_date order by fetched_at desc, ingest_seq desc) = 1"
     ).to_pylist()
-    return Stored({(row["fund"], row["as_of_date"]): row["lines_sha256"] for row in rows})
+    lines: dict[str, dict[dt.date, int]] = {}
+    for row in rows:
+        lines.setdefault(row["fund"], {})[row["as_of_date"]] = row["lines"]
+    return Stored({(row["fund"], row["as_of_date"]): row["lines_sha256"] for row in rows}, lines)
 
 
 def _add(batch: Batch, session: Session, answer: Answer, history: Iterable[Asked], stored: Stored) -> None:
@@ -207,7 +230,12 @@ def _add(batch: Batch, session: Session, answer: Answer, history: Iterable[Asked
     if stored.holds(row["fund"], row["as_of_date"], row["lines_sha256"]):
         batch.add(answer)
         return
-    stored.taken.add((row["fund"], row["as_of_date"]))
+    why = held_back.cut_file(row["weight_sum_pct"], row["lines"], stored.neighbour(row["fund"], row["as_of_date"]))
+    judged = held_back.whole(answer, "holding_snapshot", row["as_of_date"], f"{why}; kept as {path}") if why else answer
+    if judged is not answer:
+        batch.add(judged)
+        return
+    stored.take(row["fund"], row["as_of_date"], row["lines"])
     lines = lines.assign(**{name: row[name] for name in known})
     # lines before their snapshot row: a crash between the two leaves lines nobody reads
     batch.add(answer, {"holding": lines, "holding_snapshot": snapshot})

@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from orchestration.calendars import fund_available_at, previous_session, session_on_or_before
+from orchestration.ingest import held_back
 from orchestration.ingest.batch import Batch, asked_before, stamp
 from orchestration.ingest.common import (
     IngestConfig,
@@ -48,6 +49,7 @@ def etf_shares(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Ma
     funds = instruments[instruments["shares_vendor"].notna()]
     last = min(session.last, last_published(session.now))
     start = session.settings.start
+    stored = newest_by_key(session.lake, "fund_day", "symbol", "as_of_date", "shares_outstanding", session.now)
     with Batch(session.lake, session.now) as batch:
         for vendor, ask, symbols in _sponsors(session, funds):
             asked = asked_before(session.lake, vendor, "etf_shares", session.now)
@@ -62,6 +64,9 @@ def etf_shares(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.Ma
                 answer = ask(symbol, *window, session.today)
                 if answer.outcome == "ok" and answer.payload:
                     session.lake.archive(answer.payload, answer.file_format, vendor, "fund_days", symbol)
+                if answer.rows:
+                    impossible = held_back.impossible_assets(answer.rows["fund_day"], stored.get(symbol))
+                    answer = held_back.without(answer, "fund_day", "as_of_date", impossible)
                 frame = answer.rows.get("fund_day")
                 if frame is None or frame.empty:
                     batch.add(answer)

@@ -90,7 +90,9 @@ def _ask_feeds(
         if is_refused(answer):
             context.log.warning(f"the SEC refuses our requests ({answer.detail}): the rest waits for the next run")
             return False
-    return True
+    if batch.not_asked:
+        context.log.warning(f"sec {batch.not_asked['sec']}")
+    return not batch.not_asked
 
 
 def _ask_documents(
@@ -119,8 +121,8 @@ def _ask_documents(
             left = len(queue) - number
             context.log.warning(f"the SEC refuses our requests ({answer.detail}): {left} filings wait for the next run")
             return False
-        if batch.outcomes["skipped"]:
-            context.log.warning(f"the SEC keeps failing: {len(queue) - number} filings wait for the next run")
+        if batch.not_asked:
+            context.log.warning(f"sec {batch.not_asked['sec']} (reports left: {len(queue) - number + 1})")
             return False
         if documents >= DOCUMENTS_PER_FLUSH or lines >= LINES_PER_FLUSH:
             batch.flush()
@@ -145,7 +147,7 @@ def _ask_fails(context: dg.AssetExecutionContext, session: Session, batch: Batch
             known = stamp(rows["period_end"], fails_available_at, session.now, earlier)
             frames["settlement_fail"] = rows.assign(file_path=path).join(known)
         batch.add(answer, frames)
-        if is_refused(answer) or batch.outcomes["skipped"]:
+        if is_refused(answer) or batch.not_asked:
             context.log.warning(f"the SEC answers no more ({answer.detail}): files of fails wait for the next run")
             return
 

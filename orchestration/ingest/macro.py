@@ -8,6 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from orchestration.calendars import NEW_YORK, observation_available_at
+from orchestration.ingest import held_back
 from orchestration.ingest.batch import AvailableAt, Batch, asked_before, stamp
 from orchestration.ingest.common import (
     IngestConfig,
@@ -128,6 +129,9 @@ def _add(
     history: Sequence[Asked],
     releases: Sequence[dt.date],
 ) -> None:
+    if answer.rows:
+        impossible = held_back.impossible_observations(row["series_id"], answer.rows["fred_observation"])
+        answer = held_back.without(answer, "fred_observation", "observation_date", impossible)
     frame = answer.rows.get("fred_observation")
     if frame is None or frame.empty:
         batch.add(answer)

@@ -2,11 +2,13 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import cache
 
 import dagster as dg
 import pandas as pd
 
 from orchestration.calendars import price_available_at
+from orchestration.ingest import held_back
 from orchestration.ingest.batch import Batch, asked_before, stamp
 from orchestration.ingest.common import (
     IngestConfig,
@@ -101,12 +103,22 @@ def ask(yahoo: Yahoo, session: Session, symbol: str, first: dt.date, last: dt.da
 
 
 def _add(batch: Batch, session: Session, answer: Answer, history: Sequence[Asked]) -> None:
+    if answer.rows and answer.key in _of_stocks():
+        impossible = held_back.impossible_bars(answer.rows["yahoo_bar"])
+        answer = held_back.without(answer, "yahoo_bar", "session_date", impossible)
     frames: dict[str, pd.DataFrame] = {}
     for name, date in (("yahoo_bar", "session_date"), ("yahoo_action", "ex_date")):
         frame = answer.rows.get(name)
         if frame is not None and len(frame):
             frames[name] = frame.join(stamp(frame[date], price_available_at, session.now, history))
     batch.add(answer, frames)
+
+
+@cache
+def _of_stocks() -> frozenset[str]:
+    """Funds and indices: yields and volatilities can double in a session."""
+    instruments = seed("instrument")
+    return frozenset(instruments["symbol"][instruments["instrument_type"].isin(["etf", "index"])])
 
 
 def _restated(session: Session, symbol: str, answer: Answer) -> str:

@@ -21,7 +21,7 @@ def months_to_ask(settings: Settings) -> tuple[dt.date, dt.date]:
     """
     now = settings.now()
     today = now.astimezone(NEW_YORK).date()
-    lake = Lake(settings.data_dir, settings.source)
+    lake = Lake(settings.data_dir, settings.source, accept_losses=settings.accept_losses)
     gaps = [_month_before(today)]
     instruments, series = seed("instrument"), seed("series")
     for vendor, dataset, keys, last in (

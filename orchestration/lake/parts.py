@@ -20,7 +20,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-PATTERN = "part-*.parquet"
+from orchestration.lake import account
+from orchestration.lake.account import PATTERN, LakeError, load_account, open_account, save_account, sync, unnamed
+
 NAME = re.compile(r"part-(\d{8})(?:-(\d{8}))?\.parquet")
 # a query opens a file in some 0.3 ms, and a run puts about a hundred queries to raw tables
 SMALL_PARTS = 32
@@ -31,10 +33,6 @@ SMALL_BYTES = 4 * 2**20
 MERGED_ROWS = 500_000
 # the system, or the disk, cannot link files or exchange folders
 UNABLE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM, errno.EXDEV)
-
-
-class LakeError(Exception):
-    """The raw lake cannot be used as asked; the message says why and what to do."""
 
 
 def parts_of(folder: Path) -> list[Path]:
@@ -56,15 +54,20 @@ def last_sequence(folder: Path) -> int:
 
 
 def write_part(folder: Path, rows: pa.Table, first: int, last: int | None = None) -> Path:
-    """Write rows of these sequences as one part, whole or not at all."""
+    """Write rows of these sequences as one part, whole or not at all, and into the table's account.
+
+    The account comes before the name: a run that was killed in between left a file that `settle` gives its name.
+    """
     name = f"part-{first:08d}.parquet" if last is None else f"part-{first:08d}-{last:08d}.parquet"
     path = folder / name
     if path.exists():
         raise LakeError(f"{path} exists already: two writers used sequence {first}. Run one pipeline at a time.")
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
+    kept = load_account(folder) or open_account(folder)
+    temporary = unnamed(path)
     pq.write_table(rows, temporary, compression="zstd")
     sync(temporary)
+    save_account(folder, kept.with_part(temporary, rows.num_rows, path.name))
     temporary.replace(path)
     # rows first and the ledger last, also after a power failure
     sync_folder(folder)
@@ -104,6 +107,7 @@ def merge_small_parts(folder: Path, aside: Path, reached: Callable[[str], None] 
     """
     shutil.rmtree(aside, ignore_errors=True)
     tried = aside.with_name(f"{aside.name}.tried")
+    kept = load_account(folder) or open_account(folder)
     for empty in (aside, tried):
         empty.mkdir(parents=True, exist_ok=True)
     reached("begun")
@@ -113,8 +117,9 @@ def merge_small_parts(folder: Path, aside: Path, reached: Callable[[str], None] 
         # on two empty folders first, before parts are merged in vain
         _exchange(aside, tried)
         for path in folder.iterdir():
-            if path not in small and path.suffix != ".tmp":
+            if path not in small and path.suffix != ".tmp" and path.name != account.NAME:
                 os.link(path, aside / path.name)
+        save_account(aside, kept.of(entry.name for entry in kept.parts if folder / entry.name not in small))
         reached("linked")
         for run in runs:
             merged = [write_part(aside, rows, *bounds) for bounds, rows in _chunks(run)]
@@ -187,12 +192,6 @@ def _exchange(one: Path, other: Path) -> None:
     if rename(here, os.fsencode(one), here, os.fsencode(other), exchange):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(one))
-
-
-def sync(path: Path) -> None:
-    """Make the content of a file durable."""
-    with path.open("rb") as handle:
-        os.fsync(handle.fileno())
 
 
 def sync_folder(path: Path) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from orchestration.lake.account import sha256_of
 from orchestration.lake.store import file_state
 from orchestration.publish.edition import IDENTIFIERS, Edition, identifiers_of
-from orchestration.publish.files import duckdb_connection, sha256_of
+from orchestration.publish.files import duckdb_connection
 from orchestration.publish.parts import BIG_TABLE_ROWS, YEAR_COLUMNS, Parts, parts_of
 from orchestration.publish.restricted import Licensing, licensing, restricted_keys
 from orchestration.publish.standing import FileState, link_or_copy
@@ -57,6 +58,7 @@ class ExportedTable:
         sha256: Over the lines `<sha256 of file>  <path>`, in path order.
         content_date_column: The date column whose newest value is the as-of date.
         as_of_date: Newest content date up to the day of the clock; calendars reach further.
+        headlines: The same of each key that readers look at first.
     """
 
     description: str
@@ -68,6 +70,7 @@ class ExportedTable:
     third_party_identifiers: dict[str, str]
     content_date_column: str | None
     as_of_date: str | None
+    headlines: Mapping[str, str]
     rows: int
     bytes: int
     sha256: str
@@ -266,6 +269,15 @@ def _described(
         day = quoted(date_column)
         newest = con.execute(f"select max({day}) from {rows} where {day} <= ?", [clock_day]).fetchone()
         as_of = newest[0].isoformat() if newest and newest[0] else None
+    headlines = {}
+    if date_column and table.headlines:
+        key = quoted(table.headlines.column)
+        found = con.execute(
+            f"select {key}, max({quoted(date_column)}) from {rows} "
+            f"where {quoted(date_column)} <= ? and {key} in (select unnest(?)) group by all order by all",
+            [clock_day, list(table.headlines.keys)],
+        ).fetchall()
+        headlines = {name: day.isoformat() for name, day in found}
     arrow = pq.read_schema(folder / files[0].path)
     return ExportedTable(
         description=table.description,
@@ -277,6 +289,7 @@ def _described(
         third_party_identifiers={k: IDENTIFIERS[k] for k in identifiers_of(table) if edition.with_identifiers},
         content_date_column=date_column,
         as_of_date=as_of,
+        headlines=headlines,
         rows=sum(f.rows for f in files),
         bytes=sum(f.bytes for f in files),
         sha256=content_hash(files),

@@ -1,8 +1,7 @@
-"""Files and folders that survive a kill: synced, renamed into place, hashed."""
+"""Files and folders that survive a kill: synced and renamed into place."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Generator
@@ -33,12 +32,6 @@ def duckdb_connection(
         yield con
     finally:
         con.close()
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:

@@ -14,16 +14,7 @@ import duckdb
 
 from orchestration.publish.tables import SCHEMA, PublishRefused, Table
 
-# what vendors tell, as opposed to calendars, seeds and the ledger; one row of any makes a release
-TOLD_BY_VENDORS = ("fct_price_daily", "fct_macro_observation", "fct_holding", "fct_etf_shares", "fct_fund_filing")
-# These only grow with the raw zone, but for a few rows that later knowledge corrects. All three numbers are ours.
-GROWING = (
-    *TOLD_BY_VENDORS,
-    "fct_fund_monthly_flow",
-    "fct_option_quote",
-    "fct_request_ledger",
-    "fct_security_price_daily",
-)
+# What vendors tell only grows with the raw zone, but for a few rows that later knowledge corrects. Numbers are ours.
 MAY_LOSE_PCT = 5
 MAY_LOSE_ROWS = 100
 # What is concluded may change much: the files of a fund that come day by day clear up what its reports left open.
@@ -39,19 +30,20 @@ def check_losses(standing: Mapping[str, Any] | None, new: Mapping[str, Any], tab
     Args:
         standing: Manifest of the release that `latest` points at; None where there is none.
         new: Manifest of the one to be published.
-        tables: Its tables, some of which may shrink.
+        tables: Its tables, some of which may shrink, and some of which may not lose more than a little.
 
     Raises:
         PublishRefused: A table lost rows or ends earlier; the message names each with its numbers.
     """
     if standing is None or not _is_later(standing, new):
         return
-    may_shrink = {table.name for table in tables if table.may_shrink}
-    found = [
+    before, now = standing["tables"], new["tables"]
+    found = list(raw_losses(standing.get("raw", {}), new["raw"]))
+    found += [
         problem
-        for name, before in standing["tables"].items()
-        if name in new["tables"] and name not in may_shrink
-        for problem in _losses(name, before, new["tables"][name])
+        for table in tables
+        if table.name in before and table.name in now and not table.may_shrink
+        for problem in _losses(table, before[table.name], now[table.name])
     ]
     if found:
         raise PublishRefused(
@@ -74,7 +66,7 @@ def check_anything(con: duckdb.DuckDBPyConnection, catalog: str, tables: Sequenc
         PublishRefused: No table of facts has a row; the message says how the questions to each vendor ended.
     """
     names = {table.name for table in tables}
-    facts = [f"{catalog}.{SCHEMA}.{name}" for name in TOLD_BY_VENDORS if name in names]
+    facts = [f"{catalog}.{SCHEMA}.{table.name}" for table in tables if table.told_by_vendors]
     if not facts or any(con.execute(f"select 1 from {fact} limit 1").fetchone() for fact in facts):
         return
     said = ""
@@ -90,16 +82,29 @@ def check_anything(con: duckdb.DuckDBPyConnection, catalog: str, tables: Sequenc
     )
 
 
+def raw_losses(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Raw tables with fewer rows than a release was built from, by their accounts: parts of an older copy."""
+    for name, account in before.items():
+        rows = now.get(name, {}).get("rows", 0)
+        if rows < account["rows"]:
+            yield f"raw/{name} has {rows:,} rows, {account['rows'] - rows:,} fewer than the {account['rows']:,} it had"
+
+
 def _is_later(standing: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether all that the standing release holds should be in the new one, too."""
     same = all(standing.get(key) == new.get(key) for key in ("source", "edition", "start"))
     return same and dt.datetime.fromisoformat(standing["built_at"]) <= dt.datetime.fromisoformat(new["built_at"])
 
 
-def _losses(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _losses(table: Table, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     lost = before["rows"] - now["rows"]
-    may_lose_pct = MAY_LOSE_PCT if name in GROWING else MAY_LOSE_PCT_OF_CONCLUSIONS
+    may_lose_pct = MAY_LOSE_PCT if table.told_by_vendors else MAY_LOSE_PCT_OF_CONCLUSIONS
     if lost > 0 and (now["rows"] == 0 or (lost > MAY_LOSE_ROWS and 100 * lost > may_lose_pct * before["rows"])):
-        yield f"{name} has {now['rows']:,} rows, {lost:,} fewer than the {before['rows']:,} it had"
-    if name in GROWING and before["as_of_date"] and now["as_of_date"] and now["as_of_date"] < before["as_of_date"]:
-        yield f"{name} ends on {now['as_of_date']}, and reached {before['as_of_date']}"
+        yield f"{table.name} has {now['rows']:,} rows, {lost:,} fewer than the {before['rows']:,} it had"
+    ends, ended = now["as_of_date"], before["as_of_date"]
+    if table.told_by_vendors and ends and ended and ends < ended:
+        yield f"{table.name} ends on {ends}, and reached {ended}"
+    for key in table.headlines.keys if table.headlines else ():
+        ends, ended = (held.get("headlines", {}).get(key) for held in (now, before))
+        if ended and (ends or "") < ended:
+            yield f"{table.name} ends on {ends or 'no day'} for {key}, and reached {ended}"

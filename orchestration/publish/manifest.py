@@ -33,6 +33,7 @@ def build_manifest(
     tables: Mapping[str, ExportedTable],
     left_out: LeftOut | None,
     first_membership: Mapping[str, str] | None,
+    raw: Mapping[str, Mapping[str, int | str]],
 ) -> dict[str, Any]:
     """The manifest of a release as it is written to JSON."""
     record = found.record
@@ -53,6 +54,7 @@ def build_manifest(
         "first_membership_dates": dict(first_membership) if first_membership is not None else None,
         "edition": asdict(edition),
         "left_out": asdict(left_out) if left_out else None,
+        "raw": dict(raw),
         "tables": {name: table_json(table) for name, table in sorted(tables.items())},
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from orchestration.calendars import NEW_YORK
-from orchestration.lake.store import file_state
+from orchestration.lake.store import LakeError, file_state, raw_accounts
 from orchestration.publish.audit import Audit, audit
 from orchestration.publish.brief import write_brief
 from orchestration.publish.edition import Edition, check_open_models
@@ -141,9 +141,10 @@ def _publish(settings: Settings, found: Audit, exports: Path, force: bool, big_t
     tables = _tables(settings, found)
     release_id = _free_name(exports, record.release_id)
     partial = exports / f"{PARTIAL}{release_id}"
+    raw = _raw(data_dir)
     partial.mkdir()
     last = None if force else _last_export(exports, standing, _edition(settings))
-    manifest, export = _write_release(settings, found, tables, partial, release_id, big_table_rows, last)
+    manifest, export = _write_release(settings, found, tables, partial, release_id, big_table_rows, last, raw)
 
     if latest and not settings.accept_losses:
         try:
@@ -225,6 +226,14 @@ def _says_this_build(settings: Settings, release: Path, standing: Standing, invo
     )
 
 
+def _raw(data_dir: Path) -> dict[str, dict[str, int | str]]:
+    """What the accounts of the raw tables say, where all files are as stored."""
+    try:
+        return raw_accounts(data_dir)
+    except LakeError as error:
+        raise PublishRefused(f"Not published: {error}") from error
+
+
 def _tables(settings: Settings, found: Audit) -> tuple[Table, ...]:
     tables = published_tables(found.manifest)
     if not tables:
@@ -246,6 +255,7 @@ def _write_release(
     release_id: str,
     big_table_rows: int,
     last: LastExport | None,
+    raw: Mapping[str, Mapping[str, int | str]],
 ) -> tuple[dict[str, Any], Export]:
     record = found.record
     export = export_tables(
@@ -262,7 +272,7 @@ def _write_release(
     with exported_tables(settings.data_dir, folder, export.tables) as con:
         first = first_membership_dates(con) if "fct_index_membership" in export.tables else None
         manifest = build_manifest(
-            found, release_id, _edition(settings), settings.start, export.tables, export.left_out, first
+            found, release_id, _edition(settings), settings.start, export.tables, export.left_out, first, raw
         )
         write_manifest(folder, manifest)
         write_brief(folder, manifest, con)

@@ -52,6 +52,19 @@ class OpenModel:
 
 
 @dataclass(frozen=True)
+class Headlines:
+    """Keys of a table whose newest date must not go back.
+
+    Attributes:
+        column: The column of the key.
+        keys: Its values.
+    """
+
+    column: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """One published table.
 
@@ -59,6 +72,8 @@ class Table:
         licence: As written in `meta.licence`; None where each row's instrument or series has its own.
         may_redistribute: As written in `meta.may_redistribute`; None where the rows decide.
         may_shrink: Why the table may hold less than before, as written in `meta.may_shrink`; None where it may not.
+        told_by_vendors: Whether its rows are what vendors told, as `meta.told_by_vendors` says: then it only grows.
+        headlines: The keys that readers look at first, as `meta.headlines` says; None where it names none.
         open_edition: The model named in `meta.open_edition`: the same columns, free to redistribute.
         read_from: The model that its rows are read from; None reads the published one.
         where: Condition of the rows that are read.
@@ -72,6 +87,8 @@ class Table:
     licence: str | None = None
     may_redistribute: bool | None = None
     may_shrink: str | None = None
+    told_by_vendors: bool = False
+    headlines: Headlines | None = None
     open_edition: OpenModel | None = None
     read_from: OpenModel | None = None
     where: str = "true"
@@ -170,6 +187,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _headlines(written: Mapping[str, Any] | None) -> Headlines | None:
+    """As written in the YAML: one column and its values."""
+    if not written:
+        return None
+    ((column, keys),) = written.items()
+    return Headlines(column, tuple(keys))
+
+
 def _table(node: Mapping[str, Any]) -> Table:
     meta = _meta(node)
     key = meta.get("primary_key") or ()
@@ -190,6 +215,8 @@ def _table(node: Mapping[str, Any]) -> Table:
         licence=meta.get("licence"),
         may_redistribute=meta.get("may_redistribute"),
         may_shrink=meta.get("may_shrink"),
+        told_by_vendors=meta.get("told_by_vendors", False),
+        headlines=_headlines(meta.get("headlines")),
     )
 
 

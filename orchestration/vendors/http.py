@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import logging
+import math
+import queue
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -27,7 +30,10 @@ Outcome = Literal[
     "stale",
     "unreachable",
     "skipped",
+    "postponed",
 ]
+# the vendor was not asked: nothing is known of what it would have said
+NOT_ASKED: frozenset[Outcome] = frozenset({"skipped", "postponed"})
 
 BASE_URLS = {
     "yahoo": "https://query2.finance.yahoo.com",
@@ -43,6 +49,8 @@ POLITE_RPS = {"yahoo": 2.0, "fred": 2.0, "blackrock": 0.5, "ssga": 0.5, "proshar
 
 TRIPPING: frozenset[Outcome] = frozenset({"rate_limited", "blocked", "unreachable"})
 TRIP_AFTER = 5
+# a connection takes a tenth of a second; who has none by then is not there
+CONNECT_SECONDS = 10.0
 
 _SECRET_PARAMETER = re.compile(r"\b(api_key|crumb)('?\s*[=:]\s*'?)[^&\s'\"]+", re.IGNORECASE)
 _PAGE = re.compile(rb"<(!doctype|html)\b", re.IGNORECASE)
@@ -83,6 +91,7 @@ class Connection:
         backoff_seconds: First pause before a retry; it doubles from there.
         retry_after_cap_seconds: A vendor that asks for a longer pause is not asked again in this call.
         secrets: Texts that must not appear in a URL, a detail, an exception or a log line.
+        run: What this run may still ask; None asks on.
     """
 
     vendor: str
@@ -93,6 +102,7 @@ class Connection:
     backoff_seconds: float = 1.0
     retry_after_cap_seconds: float = 60.0
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    run: Run | None = field(default=None, repr=False)
 
     @property
     def root(self) -> str:
@@ -127,6 +137,66 @@ class Connection:
         parts = urlsplit(url)
         query = "&".join(filter(None, (parts.query, urlencode(params or {}))))
         return self.redact(f"{parts.path or '/'}?{query}" if query else parts.path or "/")
+
+
+class Run:
+    """What one run may still ask of all vendors: not after its time is over, and not of one that cannot be reached.
+
+    Attributes:
+        until: Reading of time.monotonic() after which nobody is asked any more.
+    """
+
+    def __init__(self, seconds: float = math.inf) -> None:
+        self.until = time.monotonic() + seconds
+        self._seconds = seconds
+        self._unreached: dict[str, str] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time for asking is used up."""
+        return time.monotonic() >= self.until
+
+    def check(self, connection: Connection) -> None:
+        """See that a vendor may be asked; a connection to it is tried once in a run.
+
+        Raises:
+            VendorError: `postponed` where the time is over, `skipped` where no connection can be made.
+        """
+        if self.is_over:
+            raise VendorError(
+                "postponed", f"not asked: this run has asked for {self._seconds:.0f} s, the rest waits for the next run"
+            )
+        if connection.root not in self._unreached:
+            self._unreached[connection.root] = unreached(connection)
+        if self._unreached[connection.root]:
+            raise VendorError("skipped", f"not asked: {self._unreached[connection.root]}")
+
+
+def unreached(connection: Connection) -> str:
+    """Why no connection to a vendor can be made, or to the proxy that the environment names; empty where one can."""
+    url, by = connection.root, ""
+    if not connection.is_local:
+        proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+        if proxy:
+            url, by = requests.utils.prepend_scheme_if_needed(proxy, "http"), " (the proxy of the environment)"
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "socks5": 1080, "socks5h": 1080}.get(parts.scheme, 80)
+    there = f"{parts.hostname}:{port}{by}"
+    ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def connect() -> None:
+        try:
+            socket.create_connection((parts.hostname, port), CONNECT_SECONDS).close()
+            ended.put("")
+        except OSError as error:
+            ended.put(f"no connection to {there}: {error.strerror or error}")
+
+    # the search for a name knows no time limit of its own
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        return ended.get(timeout=CONNECT_SECONDS)
+    except queue.Empty:
+        return f"no connection to {there} within {CONNECT_SECONDS:.0f} s"
 
 
 def redact_parameters(text: str) -> str:
@@ -210,9 +280,12 @@ class Transport:
         """Start a new request of the ledger.
 
         Raises:
-            VendorError: `skipped`, if the vendor failed TRIP_AFTER times in a row during this run.
+            VendorError: `skipped`, if the vendor failed TRIP_AFTER times in a row during this run or cannot be reached;
+                `postponed`, if the time of the run for asking is over.
         """
         self.trail = Trail()
+        if self.connection.run:
+            self.connection.run.check(self.connection)
         if self._failures >= TRIP_AFTER:
             raise VendorError(
                 "skipped",
@@ -225,7 +298,7 @@ class Transport:
         if outcome in TRIPPING:
             self._failures += 1
             self._last_failure = f"{outcome} ({detail})"
-        elif outcome != "skipped":
+        elif outcome not in NOT_ASKED:
             self._failures = 0
 
     def pace(self) -> None:
@@ -285,7 +358,9 @@ class Transport:
             return tries[-1]
 
         last: _Try = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(connection.attempts),
+            stop=lambda state: (
+                state.attempt_number >= connection.attempts or (connection.run is not None and connection.run.is_over)
+            ),
             wait=lambda state: max(backoff(state), tries[-1].pause),
             retry=tenacity.retry_if_result(lambda done: done.again),
             retry_error_callback=lambda _: tries[-1],

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration.cli.diff import main as diff
 from orchestration.cli.status import main, render, status
-from orchestration.lake.contracts import QUARANTINE, REQUEST, RawTable
+from orchestration.lake.contracts import FRED_OBSERVATION, QUARANTINE, REQUEST, RawTable
 from orchestration.publish.release import publish
 from tests.publish.tiny_project import NOW, Builds, settings
 
@@ -92,6 +93,33 @@ def test_failures_are_the_newest_outcome_of_each_key(data_dir: Path) -> None:
     assert "nothing built yet" in text
 
 
+def test_what_vendors_have_not_answered_is_a_line_each(data_dir: Path) -> None:
+    def fred(key: str, outcome: str, day: int, detail: str = "") -> dict[str, object]:
+        return request(key, outcome, day, "macro", detail) | {"vendor": "fred"}
+
+    def observation(key: str, day: dt.date, value: float | None = 1.0) -> dict[str, object]:
+        seen = {"realtime_start": day, "fetched_at": NOW, "available_at": NOW}
+        return {"series_id": key, "observation_date": day, "value": value, **seen}
+
+    http = "HTTP 503 after 4 attempts"
+    rows = [fred(key, "ok", 3) for key in ("DGS2", "DGS10", "CPIAUCSL", "NEW")]
+    rows += [fred("DGS2", "unreachable", 4, http), fred("DGS10", "unreachable", 4, http), fred("NEW", "blocked", 4)]
+    rows += [request("IWM", "postponed", 4, "options", "not asked: the rest waits for the next run")]
+    store(data_dir, REQUEST, 1, [*rows, fred("DGS10", "ok", 28)])
+    days = {"DGS2": dt.date(2025, 1, 31), "DGS10": dt.date(2025, 2, 3)}
+    store(data_dir, FRED_OBSERVATION, 2, [observation(key, day) for key, day in days.items()])
+    found = status(settings(data_dir))
+    assert found.unanswered == (
+        "fred: 2 of 4 series not answered (HTTP 503 after 4 attempts, and 1 other reason); "
+        "stored values stand until 2025-01-31, of 1 nothing is stored",
+        "yahoo: 1 of 1 option chains not answered (the rest waits for the next run); nothing is stored of them",
+    )
+    assert f"not answered  {found.unanswered[0]}" in render(found)
+    # a vendor that may not be asked is not waited for
+    alone = settings(data_dir).model_copy(update={"vendors": ("yahoo",)})
+    assert [line.partition(":")[0] for line in status(alone).unanswered] == ["yahoo"]
+
+
 def test_quarantined_rows_are_counted_by_rule(data_dir: Path) -> None:
     row = {"vendor": "yahoo", "dataset": "prices", "rule": "high_below_low", "fetched_at": NOW}
     store(data_dir, QUARANTINE, 1, [{**row, "key": "IWM"}, {**row, "key": "SPY"}])
@@ -137,3 +165,17 @@ def test_json_says_the_same(
     assert main(["--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["release"]["release_id"], found["dagster_home"]) == ("r1", "/somewhere")
+
+
+@pytest.mark.parametrize("command", [main, diff])
+def test_a_reader_of_live_data_needs_no_key(
+    builds: Builds, data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command
+) -> None:
+    monkeypatch.setenv("SMALLCAP_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("SMALLCAP_SOURCE", "live")
+    for name in ("FRED_API_KEY", "SMALLCAP_SEC_USER_AGENT"):
+        monkeypatch.delenv(name, raising=False)
+    builds.put("good", data_dir)
+    publish(settings(data_dir))
+    assert command([] if command is main else ["latest"]) == 0
+    assert "r1" in capsys.readouterr().out

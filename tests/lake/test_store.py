@@ -181,7 +181,7 @@ def test_files_carry_the_contract_and_no_temporary_file_stays(tmp_path):
     lake = Lake(tmp_path, "live")
     append(lake, YAHOO_BAR, [bar(1, 10.0)])
     files = sorted((tmp_path / "raw" / "yahoo_bar").iterdir())
-    assert [f.name for f in files] == ["part-00000000.parquet", "part-00000001.parquet"]
+    assert [f.name for f in files] == ["account.json", "part-00000000.parquet", "part-00000001.parquet"]
     assert pq.read_schema(files[-1]).equals(YAHOO_BAR.schema)
 
 

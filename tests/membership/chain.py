@@ -13,7 +13,6 @@ import yaml
 DBT = Path(__file__).resolve().parents[2] / "dbt_project"
 MEMBERSHIP = DBT / "models" / "core" / "membership"
 VARS = yaml.safe_load((DBT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
-RULES = VARS["membership_rule"]
 # in the order they rest on each other
 CHAIN = (
     "int_russell_event",
@@ -39,7 +38,6 @@ def sql(path: Path, rules: Mapping[str, Any] = VARS, **macros: Callable[..., str
     return template.render(
         config=lambda **_: "",
         ref=lambda name: name,
-        membership_rule=RULES.__getitem__,
         number_of=lambda rule, name: rules[rule][name],
         var=VARS.__getitem__,
         index_of=lambda book: f"split_part({book}, '/', 1)",

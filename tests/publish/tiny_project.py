@@ -197,7 +197,8 @@ MODELS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, str | None]]]] = {
 METAS: dict[str, dict[str, object]] = {
     "fct_volume": {"licence": "all rows: personal use"},
     "dim_security": {"open_edition": "int_open_security"},
-    "fct_fund_filing": {"licence": "SEC EDGAR: public domain", "may_redistribute": True},
+    "fct_price_daily": {"told_by_vendors": True, "headlines": {"symbol": ["^RUT", "IWM", "QQQ"]}},
+    "fct_fund_filing": {"licence": "SEC EDGAR: public domain", "may_redistribute": True, "told_by_vendors": True},
 }
 NOW = dt.datetime.fromisoformat("2025-02-28T18:00:00-05:00")
 
@@ -284,6 +285,9 @@ class Builds:
         "warned": {"extra_row": True, "release_id": "r3"},
         "nine tenths gone": {"kept": "s.session_date <= date '2024-12-06' or s.session_date = date '2025-02-28'"},
         "no last week": {"kept": "s.session_date < date '2025-02-24'"},
+        "no last day of IWM": {"kept": "s.session_date < date '2025-02-28' or i.symbol <> 'IWM'"},
+        "no IWM": {"kept": "i.symbol <> 'IWM'"},
+        "no last day of SPY": {"kept": "s.session_date < date '2025-02-28' or i.symbol <> 'SPY'"},
         "no reports": {"said": "false", "release_id": "r2"},
         "nothing": {"kept": "false", "said": "false"},
         "other sedol": {"sedol": "9AAAAA2", "release_id": "r2"},

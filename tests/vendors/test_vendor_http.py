@@ -3,12 +3,16 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import logging
+import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from scripted_vendor import KEY, PAGE, Say, connect
 
-from orchestration.vendors.http import Pace, Transport, VendorError, check_wire, is_web_page
+from orchestration.vendors.http import Connection, Pace, Run, Transport, VendorError, check_wire, is_web_page
 
 OK = b"data"
 
@@ -160,3 +164,91 @@ def test_a_proxy_of_the_environment_is_not_used_on_loopback(vendor, monkeypatch)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     vendor.on("/x", OK)
     assert ask(Transport(connect("fred", vendor.url))).body == OK
+
+
+@pytest.fixture
+def door() -> Iterator[tuple[int, list[str]]]:
+    """A port that counts who knocks and says nothing."""
+    knocks: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen() -> None:
+            with suppress(OSError):
+                while True:
+                    guest, address = server.accept()
+                    knocks.append(address[0])
+                    guest.close()
+
+        threading.Thread(target=listen, daemon=True).start()
+        yield server.getsockname()[1], knocks
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def heard(knocks: list[str]) -> int:
+    """How often somebody knocked; the one who counts may be a moment late."""
+    until = time.monotonic() + 10
+    while not knocks and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    return len(knocks)
+
+
+def test_a_vendor_that_cannot_be_reached_is_tried_once_in_a_run_and_not_asked():
+    run = Run()
+    for _ in range(2):
+        line = Transport(connect("fred", "http://127.0.0.1:9", run=run))
+        for _ in range(7):
+            with pytest.raises(VendorError) as refused:
+                line.begin()
+            assert refused.value.outcome == "skipped"
+            assert refused.value.detail == "not asked: no connection to 127.0.0.1:9: Connection refused"
+            line.settle(refused.value.outcome, refused.value.detail)
+
+
+def test_a_name_that_nobody_knows_is_not_asked():
+    with pytest.raises(VendorError, match=r"not asked: no connection to name\.invalid:80: "):
+        Transport(connect("ssga", "http://name.invalid", run=Run())).begin()
+
+
+def test_a_vendor_that_can_be_reached_is_asked(vendor, door):
+    vendor.on("/x", OK)
+    run = Run()
+    line = Transport(connect("fred", vendor.url, run=run))
+    line.begin()
+    assert ask(line).status == 200
+    port, knocks = door
+    for _ in range(3):
+        Transport(connect("ssga", f"http://127.0.0.1:{port}", run=run)).begin()
+    assert heard(knocks) == 1
+
+
+def test_a_proxy_of_the_environment_is_what_must_be_reached(door, monkeypatch):
+    port, knocks = door
+    monkeypatch.setenv("https_proxy", f"http://someone:secret@127.0.0.1:{port}")
+    Transport(Connection("fred", run=Run())).begin()
+    assert heard(knocks) == 1
+    monkeypatch.setenv("https_proxy", "http://someone:secret@127.0.0.1:9")
+    with pytest.raises(VendorError) as refused:
+        Transport(Connection("fred", run=Run())).begin()
+    assert "no connection to 127.0.0.1:9 (the proxy of the environment): " in refused.value.detail
+    assert "secret" not in refused.value.detail
+    # whom the environment exempts from the proxy is tried himself
+    monkeypatch.setenv("no_proxy", "name.invalid")
+    with pytest.raises(VendorError, match=r"no connection to name\.invalid:443: "):
+        Transport(Connection("ssga", base_url="https://name.invalid", run=Run())).begin()
+
+
+def test_nothing_is_asked_after_the_time_of_a_run(vendor):
+    vendor.on("/x", OK)
+    line = Transport(connect("fred", vendor.url, run=Run(0)))
+    with pytest.raises(VendorError) as refused:
+        line.begin()
+    assert refused.value.outcome == "postponed"
+    assert refused.value.detail == "not asked: this run has asked for 0 s, the rest waits for the next run"
+    assert vendor.asked == []
+
+
+def test_a_question_is_not_repeated_after_the_time_of_a_run(vendor):
+    vendor.on("/x", Say(PAGE, 503))
+    assert failure(Transport(connect("fred", vendor.url, run=Run(0)))).detail == "HTTP 503 after 1 attempts"
+    assert vendor.count("/x") == 1

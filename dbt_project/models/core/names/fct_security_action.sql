@@ -91,7 +91,7 @@ judged as (
             funds_agreeing > 1
             or has_new_cusip
             -- alone, one fund's count of shares proves a plain split between near files only
-            or (is_whole_ratio and gap_sessions <= {{ split_rule('far_sessions') }})
+            or (is_whole_ratio and gap_sessions <= {{ number_of('split_rule', 'far_sessions') }})
         ) as is_split
     from identified
 ),
@@ -112,7 +112,7 @@ inferred as (
         case
             when not is_split then 'LOW'
             when funds_agreeing > 1 or has_new_cusip then 'HIGH'
-            when gap_sessions <= {{ membership_rule('medium_confidence_gap_sessions') }} then 'MEDIUM'
+            when gap_sessions <= {{ number_of('membership_rule', 'medium_confidence_gap_sessions') }} then 'MEDIUM'
             else 'LOW'
         end as confidence,
         cast(funds_agreeing as integer) as funds_agreeing,

@@ -146,8 +146,8 @@ select
     cast(funds_printing as integer) as funds_printing,
     round(spread_usd, 6) as spread_usd,
     cast(prints_unchanged as integer) as prints_unchanged,
-    prints_unchanged >= {{ split_rule('stale_prints') }}
-    and sessions_unchanged >= {{ split_rule('stale_sessions') }} as is_stale,
+    prints_unchanged >= {{ number_of('split_rule', 'stale_prints') }}
+    and sessions_unchanged >= {{ number_of('split_rule', 'stale_sessions') }} as is_stale,
     available_at,
     is_availability_assumed,
     -- greatest() skips nulls

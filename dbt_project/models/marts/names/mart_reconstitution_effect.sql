@@ -52,10 +52,10 @@ kinds as (
 assets as (
     select
         funds.index_code,
-        shares.as_of_date,
-        shares.nav_usd * shares.shares_outstanding as assets_usd
-    from {{ ref('fct_etf_shares') }} as shares
-    inner join {{ ref('dim_instrument') }} as funds on shares.symbol = funds.symbol
+        flows.flow_date,
+        flows.aum_usd
+    from {{ ref('mart_etf_flow') }} as flows
+    inner join {{ ref('dim_instrument') }} as funds on flows.symbol = funds.symbol
 ),
 
 joined as (
@@ -83,12 +83,12 @@ joined as (
         since_base.median_x as median_cumulated,
         since_base.standard_error as standard_error_cumulated,
         since_base.standard_error_clustered as standard_error_cumulated_clustered,
-        case when days.day_offset = 0 then kinds.weight_traded_pct / 100 * assets.assets_usd end as fund_trade_usd,
-        case when days.day_offset = 0 and assets.assets_usd is not null then kinds.names_weighted end as names_traded,
+        case when days.day_offset = 0 then kinds.weight_traded_pct / 100 * assets.aum_usd end as fund_trade_usd,
+        case when days.day_offset = 0 and assets.aum_usd is not null then kinds.names_weighted end as names_traded,
         case when days.day_offset = 0 then kinds.names_with_volume end as names_with_volume,
         case when days.day_offset = 0 then kinds.mean_days_per_usd_bn end as mean_days_per_usd_bn,
         case when days.day_offset = 0 then kinds.median_days_per_usd_bn end as median_days_per_usd_bn,
-        case when days.day_offset = 0 then assets.assets_usd / 1e9 end as assets_usd_bn,
+        case when days.day_offset = 0 then assets.aum_usd / 1e9 end as assets_usd_bn,
         case when days.day_offset = 0 then published.effect_pct / 100 end as published_effect,
         case when days.day_offset = 0 then published.study || ': ' || published.caveat end as published_note,
         greatest(
@@ -119,7 +119,7 @@ joined as (
     left join assets
         on
             kinds.index_code = assets.index_code
-            and days.session_date = assets.as_of_date
+            and days.session_date = assets.flow_date
     left join {{ ref('published_effect') }} as published
         on
             kinds.index_code = published.index_code

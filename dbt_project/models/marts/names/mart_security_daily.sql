@@ -1,7 +1,6 @@
 {% set return_windows = [1, 5, 21, 63, 126, 252] -%}
 {% set averages = [50, 200] -%}
-{# As in mart_symbol_daily: the part of a window's sessions that must have a value. -#}
-{% set covered = 0.8 -%}
+{% set covered = var('panel_coverage') -%}
 {% set n_high = 252 -%}
 {% set n_vol = 63 -%}
 {% set n_beta = 252 -%}
@@ -49,23 +48,11 @@ daily as (
 rolled as (
     select
         *,
-        {%- for n in averages %}
-        count(level_usd) over last_{{ n }} as n_{{ n }},
-        cast(sum(ticks) over last_{{ n }} as double) as sum_{{ n }},
-        {%- endfor %}
-        count(level_usd) over last_{{ n_high }} as n_high,
         max(level_usd) over last_{{ n_high }} as high,
         min(level_usd) over last_{{ n_high }} as low,
         max(level_usd) over before_today as high_before,
         min(level_usd) over before_today as low_before,
-        count(log_return) over last_{{ n_vol }} as n_vol,
-        cast(sum(log_return) over last_{{ n_vol }} as double) / 1e14 as sum_l,
-        cast(sum(log_return * log_return) over last_{{ n_vol }} as double) / 1e28 as sum_ll,
-        count(x) over last_{{ n_beta }} as n_beta,
-        cast(sum(x) over last_{{ n_beta }} as double) / 1e14 as sum_x,
-        cast(sum(y) over last_{{ n_beta }} as double) / 1e14 as sum_y,
-        cast(sum(x * y) over last_{{ n_beta }} as double) / 1e28 as sum_xy,
-        cast(sum(y * y) over last_{{ n_beta }} as double) / 1e28 as sum_yy
+        {{ panel_sums('level_usd', averages, n_high, n_vol, n_beta) }}
     from daily
     window
         {%- for n in averages + [n_vol, n_high] %}
@@ -92,9 +79,7 @@ moments as (
                 then sum_{{ n }} / n_{{ n }}
         end as mean_{{ n }},
         {%- endfor %}
-        sum_ll - sum_l * sum_l / n_vol as ss_l,
-        sum_xy - sum_x * sum_y / n_beta as ss_xy,
-        sum_yy - sum_y * sum_y / n_beta as ss_yy,
+        {{ panel_deviations() }},
         level_usd is not null and i >= {{ n_high - 1 }} and n_high >= {{ covered * n_high }} as has_high
     from rolled
 )

@@ -1,7 +1,7 @@
 {% set return_windows = [1, 5, 21, 63, 126, 252] -%}
 {% set averages = [20, 50, 100, 200] -%}
 {# The same definitions as orchestration/panel/metrics.py; a test holds the two together. -#}
-{% set covered = 0.8 -%}
+{% set covered = var('panel_coverage') -%}
 {% set n_high = 252 -%}
 {% set n_vol = 63 -%}
 {% set n_beta = 252 -%}
@@ -117,20 +117,8 @@ daily as (
 rolled as (
     select
         *,
-        {%- for n in averages %}
-        count(close) over last_{{ n }} as n_{{ n }},
-        cast(sum(ticks) over last_{{ n }} as double) as sum_{{ n }},
-        {%- endfor %}
-        count(close) over last_{{ n_high }} as n_high,
         max(close) over last_{{ n_high }} as highest,
-        count(log_return) over last_{{ n_vol }} as n_vol,
-        cast(sum(log_return) over last_{{ n_vol }} as double) / 1e14 as sum_l,
-        cast(sum(log_return * log_return) over last_{{ n_vol }} as double) / 1e28 as sum_ll,
-        count(x) over last_{{ n_beta }} as n_beta,
-        cast(sum(x) over last_{{ n_beta }} as double) / 1e14 as sum_x,
-        cast(sum(y) over last_{{ n_beta }} as double) / 1e14 as sum_y,
-        cast(sum(x * y) over last_{{ n_beta }} as double) / 1e28 as sum_xy,
-        cast(sum(y * y) over last_{{ n_beta }} as double) / 1e28 as sum_yy,
+        {{ panel_sums('close', averages, n_high, n_vol, n_beta) }},
         max(close) over ahead as high_ahead,
         min(close) over ahead as low_ahead,
         max(close) over behind as high_behind,
@@ -248,9 +236,7 @@ emas as (
 moments as (
     select
         *,
-        sum_ll - sum_l * sum_l / n_vol as ss_l,
-        sum_xy - sum_x * sum_y / n_beta as ss_xy,
-        sum_yy - sum_y * sum_y / n_beta as ss_yy
+        {{ panel_deviations() }}
     from rolled
 )
 

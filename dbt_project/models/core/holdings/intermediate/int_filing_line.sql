@@ -81,7 +81,7 @@ followed as (
         on
             earlier.session_index < reconstitutions.session_index
             and in_force.session_index between reconstitutions.session_index
-            and reconstitutions.session_index + {{ membership_rule('late_deletion_sessions') }}
+            and reconstitutions.session_index + {{ number_of('membership_rule', 'late_deletion_sessions') }}
     qualify
         row_number() over (
             partition by in_force.accession
@@ -146,8 +146,8 @@ sold as (
         line_no
     from moved
     where
-        shares_ratio / fund_ratio < {{ membership_rule('sold_part_kept') }}
-        and weight_ratio < {{ membership_rule('sold_part_kept') }}
+        shares_ratio / fund_ratio < {{ number_of('membership_rule', 'sold_part_kept') }}
+        and weight_ratio < {{ number_of('membership_rule', 'sold_part_kept') }}
 )
 
 select

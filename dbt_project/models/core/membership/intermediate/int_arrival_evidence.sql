@@ -6,7 +6,7 @@
 with arrivals as (
     select *
     from {{ ref('int_arrival') }}
-    where beginnings_in_file <= {{ membership_rule('most_arrivals_in_file') }}
+    where beginnings_in_file <= {{ number_of('membership_rule', 'most_arrivals_in_file') }}
 ),
 
 unread as (
@@ -110,8 +110,8 @@ files as (
         previous_node
     from children
     where
-        gap_sessions <= {{ membership_rule('parent_gap_sessions') }}
-        and beginnings_in_file <= {{ membership_rule('most_arrivals_for_parent') }}
+        gap_sessions <= {{ number_of('membership_rule', 'parent_gap_sessions') }}
+        and beginnings_in_file <= {{ number_of('membership_rule', 'most_arrivals_for_parent') }}
 ),
 
 -- where the line before in the files read is that of the file before
@@ -144,9 +144,9 @@ losses as (
         1 - price_ratio / median_ratio as loss
     from moves
     where
-        price_ratio / median_ratio <= {{ membership_rule('parent_price_kept') }}
-        and shares_ratio between {{ membership_rule('parent_shares_kept_low') }}
-        and {{ membership_rule('parent_shares_kept_high') }}
+        price_ratio / median_ratio <= {{ number_of('membership_rule', 'parent_price_kept') }}
+        and shares_ratio between {{ number_of('membership_rule', 'parent_shares_kept_low') }}
+        and {{ number_of('membership_rule', 'parent_shares_kept_high') }}
 ),
 
 parents_by_price as (
@@ -164,7 +164,7 @@ parents_by_price as (
         and abs(
             losses.loss
             - children.market_value_usd / nullif(children.market_value_usd + losses.market_value_usd, 0)
-        ) <= {{ membership_rule('parent_loss_tolerance') }}
+        ) <= {{ number_of('membership_rule', 'parent_loss_tolerance') }}
 ),
 
 -- A first word that one other member has, and had the session before: were it gone, the child would be a rename.
@@ -182,8 +182,8 @@ parents_by_name as (
             and children.first_word = steps.first_word
     where
         children.security_id <> steps.security_id
-        and children.gap_sessions <= {{ membership_rule('parent_gap_sessions') }}
-        and length(children.first_word) >= {{ membership_rule('parent_word_letters') }}
+        and children.gap_sessions <= {{ number_of('membership_rule', 'parent_gap_sessions') }}
+        and length(children.first_word) >= {{ number_of('membership_rule', 'parent_word_letters') }}
     group by children.book_code, children.security_id, children.first_node
     having count(*) = 1
 )

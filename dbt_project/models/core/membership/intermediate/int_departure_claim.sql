@@ -31,13 +31,13 @@ inner join claims
         departures.book_code = claims.book_code
         and departures.last_node < claims.first_node
         and (
-            departures.last_date + {{ membership_rule('claim_days') }} >= claims.first_date
+            departures.last_date + {{ number_of('membership_rule', 'claim_days') }} >= claims.first_date
             or departures.next_date = claims.first_date
         )
         and (
             upper(departures.ticker) = claims.security_ticker
             or (
-                length(claims.first_word) >= {{ membership_rule('claim_word_letters') }}
+                length(claims.first_word) >= {{ number_of('membership_rule', 'claim_word_letters') }}
                 and split_part(upper(trim(departures.name)), ' ', 1) = claims.first_word
             )
         )

@@ -36,7 +36,7 @@ positions as (
         on
             unread.book_code = files.book_code
             and unread.last_node >= files.node_no
-            and unread.last_date - {{ membership_rule('departure_window_days') }} < files.as_of_date
+            and unread.last_date - {{ number_of('membership_rule', 'departure_window_days') }} < files.as_of_date
     inner join {{ ref('int_security_resolution') }} as resolution on unread.security_id = resolution.security_id
     inner join {{ ref('int_holding_line') }} as lines
         on
@@ -75,14 +75,14 @@ measured as (
         max_by(shares, node_no) / nullif(max(shares), 0) as shares_kept,
         max_by(weight_pct, node_no) / nullif(max(weight_pct), 0) as weight_kept,
         max(weight_pct) as largest_weight_pct,
-        count(price_usd) filter (where files_back <= {{ membership_rule('pinned_files') }}) as prices,
-        min(price_usd) filter (where files_back <= {{ membership_rule('pinned_files') }}) as low_usd,
-        max(price_usd) filter (where files_back <= {{ membership_rule('pinned_files') }}) as high_usd,
+        count(price_usd) filter (where files_back <= {{ number_of('membership_rule', 'pinned_files') }}) as prices,
+        min(price_usd) filter (where files_back <= {{ number_of('membership_rule', 'pinned_files') }}) as low_usd,
+        max(price_usd) filter (where files_back <= {{ number_of('membership_rule', 'pinned_files') }}) as high_usd,
         -- a split moves price and shares together
         min(price_ratio) filter (
             where
-            files_back <= {{ membership_rule('collapsed_files') }}
-            and shares_ratio < {{ membership_rule('split_shares_ratio') }}
+            files_back <= {{ number_of('membership_rule', 'collapsed_files') }}
+            and shares_ratio < {{ number_of('membership_rule', 'split_shares_ratio') }}
         ) as worst_step
     from steps
     group by book_code, security_id, last_node
@@ -99,19 +99,19 @@ judged as (
         case
             when shares_kept is not null
                 then
-                    shares_kept < {{ membership_rule('sold_part_kept') }}
-                    and weight_kept < {{ membership_rule('sold_part_kept') }}
-            when largest_weight_pct >= {{ membership_rule('sold_least_weight_pct') }}
-                then weight_kept < {{ membership_rule('sold_weight_kept') }}
+                    shares_kept < {{ number_of('membership_rule', 'sold_part_kept') }}
+                    and weight_kept < {{ number_of('membership_rule', 'sold_part_kept') }}
+            when largest_weight_pct >= {{ number_of('membership_rule', 'sold_least_weight_pct') }}
+                then weight_kept < {{ number_of('membership_rule', 'sold_weight_kept') }}
         end as is_sold,
-        prices = {{ membership_rule('pinned_files') }} as is_priced,
+        prices = {{ number_of('membership_rule', 'pinned_files') }} as is_priced,
         -- a price that stands still for eight files is the price of a takeover; a cent is much of a cheap share
-        prices = {{ membership_rule('pinned_files') }}
+        prices = {{ number_of('membership_rule', 'pinned_files') }}
         and round(high_usd - low_usd, 4) <= greatest(
-            {{ membership_rule('pinned_range') }} * high_usd,
-            {{ membership_rule('pinned_range_usd') }}
+            {{ number_of('membership_rule', 'pinned_range') }} * high_usd,
+            {{ number_of('membership_rule', 'pinned_range_usd') }}
         ) as is_pinned,
-        coalesce(worst_step < {{ membership_rule('collapsed_price_kept') }}, false) as is_collapsed
+        coalesce(worst_step < {{ number_of('membership_rule', 'collapsed_price_kept') }}, false) as is_collapsed
     from measured
     {% if before %}
         union all

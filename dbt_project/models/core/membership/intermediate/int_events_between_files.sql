@@ -47,16 +47,17 @@ related as (
         ) as is_between,
         events.is_reconstitution
         and files.session_index between events.session_index
-        and events.session_index + {{ membership_rule('late_addition_sessions') }} as may_show_addition,
+        and events.session_index + {{ number_of('membership_rule', 'late_addition_sessions') }} as may_show_addition,
         events.is_reconstitution
         and files.previous_session_index
-        between events.session_index - {{ membership_rule('early_deletion_sessions') }}
-        and events.session_index + {{ membership_rule('late_deletion_sessions') }} as may_show_deletion,
+        between events.session_index - {{ number_of('membership_rule', 'early_deletion_sessions') }}
+        and events.session_index + {{ number_of('membership_rule', 'late_deletion_sessions') }} as may_show_deletion,
         -- what was first seen in this file joined after the one before
         coalesce(
             not events.is_reconstitution
-            and files.previous_session_index + 1 - {{ membership_rule('review_sessions') }} <= events.session_index
-            and events.session_index <= files.session_index + {{ membership_rule('review_sessions') }},
+            and files.previous_session_index + 1 - {{ number_of('membership_rule', 'review_sessions') }}
+            <= events.session_index
+            and events.session_index <= files.session_index + {{ number_of('membership_rule', 'review_sessions') }},
             false
         ) as is_review_around
     from files

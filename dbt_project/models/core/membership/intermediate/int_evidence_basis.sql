@@ -52,7 +52,8 @@ select
     md5(cast(sum(cast(files.file_hash as hugeint)) over (
         partition by files.book_code
         order by files.as_of_date
-        range between interval {{ membership_rule('departure_window_days') }} days preceding and current row
+        range between interval {{ number_of('membership_rule', 'departure_window_days') }} days preceding
+        and current row
     ) as varchar)) as window_basis
 from files
 left join changes

@@ -15,12 +15,13 @@ select
     is_point_in_time,
     case
         -- greatest() skips nulls; null where neither boundary was observed
-        when greatest(opening_gap, closing_gap) > {{ membership_rule('medium_confidence_gap_sessions') }} then 'LOW'
+        when greatest(opening_gap, closing_gap) > {{ number_of('membership_rule', 'medium_confidence_gap_sessions') }}
+            then 'LOW'
         when is_single and first_absent is not null then 'LOW'
         when is_brief then 'LOW'
         when first_absent is not null and not is_confirmed then 'LOW'
         when
-            greatest(opening_gap, closing_gap) <= {{ membership_rule('high_confidence_gap_sessions') }}
+            greatest(opening_gap, closing_gap) <= {{ number_of('membership_rule', 'high_confidence_gap_sessions') }}
             -- a fund that holds a sample may have begun or ceased to hold a member
             and {{ index_of('book_code') }} not in ({{ quoted(var('sampled_indices')) }})
             then 'HIGH'

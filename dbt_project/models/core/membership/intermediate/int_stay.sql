@@ -23,7 +23,7 @@ followed as (
         *,
         coalesce(
             opening_node > lag(second_absent_node) over by_run
-            and first_index - lag(last_index) over by_run > {{ membership_rule('glitch_gap_sessions') }},
+            and first_index - lag(last_index) over by_run > {{ number_of('membership_rule', 'glitch_gap_sessions') }},
             false
         ) as starts_again
     from runs

@@ -19,13 +19,13 @@ with observed as (
         -- too large for the fund to have missed it at the reconstitution
         coalesce(
             {{ index_of('stays.book_code') }} in ('R1000', 'R3000')
-            and stays.first_seen >= date '{{ membership_rule("fast_entry_from") }}'
+            and stays.first_seen >= date '{{ number_of("membership_rule", "fast_entry_from") }}'
             and files.reconstitutions_between = 0
             and files.reviews_around = 0
-            and arrivals.weight_rank <= {{ membership_rule('fast_entry_rank') }}
+            and arrivals.weight_rank <= {{ number_of('membership_rule', 'fast_entry_rank') }}
             and coalesce(
                 files.session_index
-                > files.reconstitution_of_addition + {{ membership_rule('prompt_addition_sessions') }},
+                > files.reconstitution_of_addition + {{ number_of('membership_rule', 'prompt_addition_sessions') }},
                 true
             ),
             false

@@ -30,7 +30,8 @@ with explained as (
         coalesce(endings.is_gone, false) as is_gone,
         -- absent shortly before and after: received in a takeover, or a fault, but no membership
         coalesce(
-            endings.absent_index - beginnings.previous_index <= {{ membership_rule('brief_stay_sessions') }},
+            endings.absent_index - beginnings.previous_index
+            <= {{ number_of('membership_rule', 'brief_stay_sessions') }},
             false
         ) as is_brief
     from {{ ref('int_stay') }} as stays
@@ -75,12 +76,12 @@ opened as (
             and not (is_single and first_absent is not null)
             and not (
                 is_brief
-                and first_index > opening_event + {{ membership_rule('prompt_addition_sessions') }}
+                and first_index > opening_event + {{ number_of('membership_rule', 'prompt_addition_sessions') }}
             )
             and coalesce(first_absent > opening_session, true)
             -- still held around the Friday, or back within the window: the fund moved, not the index
             and coalesce(
-                previous_last_index < opening_event - {{ membership_rule('early_deletion_sessions') }},
+                previous_last_index < opening_event - {{ number_of('membership_rule', 'early_deletion_sessions') }},
                 true
             )
             and coalesce(previous_absent < opening_session, true),
@@ -101,7 +102,9 @@ closed as (
         *,
         coalesce(
             valid_from < closing_session
-            and coalesce(next_first_index > closing_event + {{ membership_rule('late_addition_sessions') }}, true),
+            and coalesce(
+                next_first_index > closing_event + {{ number_of('membership_rule', 'late_addition_sessions') }}, true
+            ),
             false
         ) as ends_by_event
     from dated

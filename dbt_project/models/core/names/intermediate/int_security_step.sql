@@ -1,4 +1,4 @@
-{%- set tolerance, step = split_rule('ratio_tolerance'), split_rule('large_ratio_step') %}
+{%- set tolerance, step = number_of('split_rule', 'ratio_tolerance'), number_of('split_rule', 'large_ratio_step') %}
 
 -- Where the shares of a line changed by more than the fund's creations explain.
 with changes as (
@@ -27,7 +27,7 @@ notable as (
         abs(ln(share_ratio)) as share_move,
         greatest(share_ratio, 1 / share_ratio) as factor
     from changes
-    where abs(ln(share_ratio)) > ln({{ split_rule('least_ratio') }})
+    where abs(ln(share_ratio)) > ln({{ number_of('split_rule', 'least_ratio') }})
 ),
 
 whole as (
@@ -35,7 +35,7 @@ whole as (
         *,
         case
             when
-                factor > {{ split_rule('large_ratio') }}
+                factor > {{ number_of('split_rule', 'large_ratio') }}
                 and abs(factor / ({{ step }} * round(factor / {{ step }})) - 1) <= {{ tolerance }}
                 then {{ step }} * round(factor / {{ step }})
             else round(factor)
@@ -46,15 +46,16 @@ whole as (
 measured as (
     select
         *,
-        abs(ln(share_ratio) + ln(price_ratio)) < {{ split_rule('price_part') }} * share_move as is_made_up_for,
+        abs(ln(share_ratio) + ln(price_ratio))
+        < {{ number_of('split_rule', 'price_part') }} * share_move as is_made_up_for,
         ln(share_ratio) * ln(price_ratio) < 0
-        and least(share_move, abs(ln(price_ratio))) > ln({{ split_rule('unresolved_ratio') }})
+        and least(share_move, abs(ln(price_ratio))) > ln({{ number_of('split_rule', 'unresolved_ratio') }})
         -- a reverse split brings a new CUSIP: with the old one the fund sold while the price rose
         and not (share_ratio < 1 and coalesce(has_same_cusip, false)) as is_large,
         whole_factor > 1 and abs(factor / whole_factor - 1) <= {{ tolerance }} as is_whole_ratio,
         case when share_ratio > 1 then whole_factor else 1 / whole_factor end as whole_ratio,
         case
-            {%- for ratio in split_rule('broken_ratios') %}
+            {%- for ratio in number_of('split_rule', 'broken_ratios') %}
             when abs(share_ratio / {{ ratio }} - 1) <= {{ tolerance }} then {{ ratio }}
             when abs(share_ratio * {{ ratio }} - 1) <= {{ tolerance }} then 1 / {{ ratio }}
             {%- endfor %}

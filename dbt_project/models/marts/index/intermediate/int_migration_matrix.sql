@@ -133,7 +133,7 @@ select
         -- the Microcap fund holds a sample: that no file shows a name does not prove that it is in no tier
         when
             greatest(tier_before, tier_after) >= 4
-            and gap_sessions <= {{ membership_rule('high_confidence_gap_sessions') }}
+            and gap_sessions <= {{ number_of('membership_rule', 'high_confidence_gap_sessions') }}
             then 'MEDIUM'
         else {{ gap_confidence('gap_sessions') }}
     end as confidence

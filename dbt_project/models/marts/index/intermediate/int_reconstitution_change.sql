@@ -363,7 +363,7 @@ classified as (
                         when
                             not is_anywhere
                             and last_seen_before < change_date
-                            and gap_sessions > {{ membership_rule('medium_confidence_gap_sessions') }}
+                            and gap_sessions > {{ number_of('membership_rule', 'medium_confidence_gap_sessions') }}
                             then 'DELETE_DESTINATION_UNKNOWN'
                         else 'DELETE'
                     end

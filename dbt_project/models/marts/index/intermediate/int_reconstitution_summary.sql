@@ -275,7 +275,7 @@ reasons as (
     select
         observed.book_code,
         observed.event_id,
-        observed.gap_sessions > {{ membership_rule('medium_confidence_gap_sessions') }} as is_far,
+        observed.gap_sessions > {{ number_of('membership_rule', 'medium_confidence_gap_sessions') }} as is_far,
         nullif(concat_ws(
             '; ',
             case
@@ -284,7 +284,7 @@ reasons as (
                 else migration_counts.null_reason
             end,
             case
-                when observed.gap_sessions > {{ membership_rule('medium_confidence_gap_sessions') }}
+                when observed.gap_sessions > {{ number_of('membership_rule', 'medium_confidence_gap_sessions') }}
                     then 'acquired_or_delisted: files ' || observed.gap_sessions || ' sessions apart'
             end
         ), '') as null_reason
@@ -328,7 +328,7 @@ select
     case
         -- what the changes were is part of what is counted
         when
-            observed.gap_sessions <= {{ membership_rule('high_confidence_gap_sessions') }}
+            observed.gap_sessions <= {{ number_of('membership_rule', 'high_confidence_gap_sessions') }}
             and migration_counts.null_reason is not null
             then 'MEDIUM'
         else {{ gap_confidence('observed.gap_sessions') }}
