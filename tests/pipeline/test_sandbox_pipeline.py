@@ -60,7 +60,8 @@ def test_every_vendor_is_asked_through_its_own_client_and_answers(sandbox_releas
 def test_every_table_holds_rows(sandbox_release):
     tables = served(sandbox_release, "select table_name, estimated_size as n from duckdb_tables()")
     empty = set(tables[tables["n"] == 0]["table_name"])
-    assert empty <= {"data_quality_issue"}
+    # bars of members are off by default
+    assert empty - {"data_quality_issue"} == {"fct_security_bar_daily"}
 
 
 def test_the_unit_tests_of_the_models_pass(sandbox_release, tmp_path):
