@@ -132,6 +132,13 @@ from mart_reconstitution_effect
 where index_code = 'R2000' and day_offset = 0 and n_cumulated > 1
 order by event_id desc, change_type;
 
+-- What the Russell 2000's fund had to trade at reconstitutions, and in days of volume where bars of members are stored.
+select event_id, change_type, names, names_traded, round(fund_trade_usd / 1e6) as fund_trade_usd_mn, names_with_volume,
+    round(median_days_of_volume, 2) as median_days, round(mean_days_of_volume_per_usd_bn, 3) as mean_days_per_usd_bn
+from mart_reconstitution_effect
+where index_code = 'R2000' and day_offset = 0 and names_traded > 0
+order by event_id desc, change_type;
+
 -- Which additions of last June have since left the Russell 2000, and how.
 select added.ticker, added.name, added.change_type as added_as, gone.change_date as left_on, gone.change_type as left_as,
     gone.confidence
@@ -174,3 +181,19 @@ select
 from fct_request_ledger
 group by vendor, dataset
 order by failed desc, vendor, dataset;
+
+-- What the largest members traded a day on average in the last 63 sessions, and what they paid in a year.
+select d.ticker, d.name, count(b.volume) filter (b.session_date > s.first_of_63) as sessions,
+    round(avg(b.close_usd * b.volume) filter (b.session_date > s.first_of_63) / 1e6, 1) as volume_usd_mn,
+    round(sum(b.dividend_usd), 2) as dividends_usd
+from fct_security_bar_daily as b
+inner join dim_security as d using (security_id)
+cross join (
+    select
+        min(session_date) filter (back = 63) as first_of_63, min(session_date) filter (back = 252) as first_of_252
+    from (select session_date, row_number() over (order by session_date desc) - 1 as back from dim_session where is_closed)
+) as s
+where b.session_date > s.first_of_252
+group by d.ticker, d.name
+order by volume_usd_mn desc nulls last, d.ticker
+limit 10;

@@ -225,8 +225,8 @@ def _read(overrides: dict[str, Any]) -> tuple[Settings | None, list[str]]:
     settings = None
     try:
         settings = Settings(**overrides)
-    except UnicodeDecodeError:
-        pass  # named already: the lines of the file cannot be read
+    except (UnicodeDecodeError, OSError):
+        pass  # named already: the file cannot be read
     except ValidationError as error:
         for item in error.errors(include_url=False):
             name = _variable(str(item["loc"][0]))
@@ -252,6 +252,8 @@ def _names(file: Path | None) -> tuple[dict[str, str], list[str]]:
             bindings = list(parse_stream(lines))
     except UnicodeDecodeError:
         return names, [f"{file} is not text in UTF-8; write it anew as plain text"]
+    except OSError as error:
+        return names, [f"{file} cannot be read: {error.strerror}; give this user the right to read it"]
     for binding in bindings:
         line = binding.original.line + _blank_lines_before(binding.original.string)
         if binding.error or (binding.key is not None and binding.value is None):

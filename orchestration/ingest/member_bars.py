@@ -38,6 +38,7 @@ MEMBERS = """
         from holding
         where fetched_at <= ? and lower(asset_class) = 'equity'
             and coalesce(upper(exchange) not like 'NO MARKET%' and upper(exchange) not like '%NNQS%', true)
+            and not coalesce(price_usd <= 0.01 and weight_pct = 0, false)
     )
     select
         fund,
@@ -66,7 +67,11 @@ OUTLIERS = """
 """
 
 
-@ingest_asset("yahoo", "member_bar", "member_action", subject="index", deps=["constituents"])
+# It reads what constituents stores, and comes after the others so that it takes none of a run's time from them.
+BEFORE = ["constituents", "prices", "macro", "events", "etf_shares", "options", "fund_valuation", "filings"]
+
+
+@ingest_asset("yahoo", "member_bar", "member_action", subject="index", deps=BEFORE)
 def member_bars(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.MaterializeResult:
     """Daily bars, dividends and splits of the members of the indices, as Yahoo gives them; off by default.
 
@@ -76,7 +81,7 @@ def member_bars(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.M
     """
     session = open_session(context, config)
     budget = session.settings.member_bars
-    waiting, members = 0, dict[str, bool]()
+    waiting, members, queue = 0, dict[str, bool](), list[tuple[str, Window]]()
     with Batch(session.lake, session.now) as batch:
         if budget and session.asks("yahoo"):
             members = _members(session.lake, session.now)
@@ -88,7 +93,7 @@ def member_bars(context: dg.AssetExecutionContext, config: IngestConfig) -> dg.M
             waiting += _ask_all(context, session, batch, queue[:budget], is_member, asked)
     said = _said(session, len(members), waiting)
     context.log.info(f"bars of members: {said}")
-    behind = session.expected("yahoo", _behind(session, (s for s, is_newest in members.items() if is_newest)))
+    behind = session.expected("yahoo", _behind(session, (s for s, _ in queue[:budget] if members[s])))
     extra = {"asked": dg.MetadataValue.text(said), "members_waiting": waiting}
     pages = pictures(session, "member_bar", "session_date", {}, "")
     return result(session, batch, ["member_bar", "member_action"], behind, OUTLIERS, pages | extra)
@@ -145,9 +150,9 @@ def _ask_all(
             # nobody wonders that a company is gone
             answer = replace(answer, outcome="empty", detail=f"left the indices; {answer.detail}")
         _add(batch, session, answer, asked.get(symbol, []))
-        if batch.outcomes["skipped"]:
+        if batch.not_asked:
             left = len(queue) - number + 1
-            context.log.warning(f"Yahoo keeps failing: {left} members wait for the next run")
+            context.log.warning(f"yahoo {batch.not_asked['yahoo']} (members left: {left})")
             return left
         if number % MEMBERS_PER_FLUSH == 0:
             batch.flush()
@@ -185,11 +190,11 @@ def _add(batch: Batch, session: Session, answer: Answer, history: Sequence[Asked
     batch.add(answer, frames)
 
 
-def _behind(session: Session, members: Iterable[str]) -> dict[str, str]:
-    """Members whose newest bar is not of the last closed session; one that was never asked waits for its turn."""
+def _behind(session: Session, asked: Iterable[str]) -> dict[str, str]:
+    """Members whose turn it was and whose newest bar is not of the last closed session."""
     newest = newest_by_key(session.lake, "member_bar", "symbol", "session_date", "close", session.now)
     return {
         symbol: f"newest {newest[symbol]}"
-        for symbol in members
+        for symbol in asked
         if symbol in newest and newest[symbol] < session.last_closed
     }

@@ -19,6 +19,7 @@ from orchestration.calendars import (
     sessions_between,
     shift_sessions,
 )
+from orchestration.vendors.http import NOT_ASKED
 
 OVERLAP_SESSIONS = 5
 RECONSTITUTION_SESSIONS = 25
@@ -132,7 +133,7 @@ def members_to_ask(
     overlap_from = sessions_before(last, OVERLAP_SESSIONS - 1)
     found: list[tuple[dt.datetime, str, Window]] = []
     for symbol in symbols:
-        history = [a for a in asked.get(symbol, ()) if a.outcome != "skipped"]
+        history = [a for a in asked.get(symbol, ()) if a.outcome not in NOT_ASKED]
         has_ended = symbol not in members and bool(history) and history[-1].outcome == "empty"
         window = None if has_ended and not refresh else window_to_ask(history, first, last, now, overlap_from, refresh)
         if window is not None:

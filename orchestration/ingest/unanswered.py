@@ -27,6 +27,7 @@ class Dataset:
 
 DATASETS = {
     "prices": Dataset("symbols", ("yahoo_bar", "symbol", "session_date")),
+    "member_bars": Dataset("members' bars", ("member_bar", "symbol", "session_date")),
     "options": Dataset("option chains", ("option_quote", "underlying", "session_date")),
     "fund_valuation": Dataset("funds' ratios", ("fund_valuation", "symbol", "session_date")),
     "macro": Dataset("series", ("fred_observation", "series_id", "observation_date")),

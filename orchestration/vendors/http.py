@@ -180,7 +180,10 @@ def unreached(connection: Connection) -> str:
         if proxy:
             url, by = requests.utils.prepend_scheme_if_needed(proxy, "http"), " (the proxy of the environment)"
     parts = urlsplit(url)
-    port = parts.port or {"https": 443, "socks5": 1080, "socks5h": 1080}.get(parts.scheme, 80)
+    try:
+        port = parts.port or {"https": 443, "socks5": 1080, "socks5h": 1080}.get(parts.scheme, 80)
+    except ValueError as error:
+        return f"no connection to {parts.hostname}{by}: {error}"
     there = f"{parts.hostname}:{port}{by}"
     ended: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -188,8 +191,8 @@ def unreached(connection: Connection) -> str:
         try:
             socket.create_connection((parts.hostname, port), CONNECT_SECONDS).close()
             ended.put("")
-        except OSError as error:
-            ended.put(f"no connection to {there}: {error.strerror or error}")
+        except (OSError, UnicodeError) as error:
+            ended.put(f"no connection to {there}: {getattr(error, 'strerror', None) or error}")
 
     # the search for a name knows no time limit of its own
     threading.Thread(target=connect, daemon=True).start()

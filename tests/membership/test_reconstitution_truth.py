@@ -15,6 +15,7 @@ import pytest
 
 from orchestration.sandbox.companies import FIRST_FILE, company_history, shares_at
 from orchestration.sandbox.demand import ADDITION_EFFECT, DELETION_EFFECT
+from orchestration.sandbox.events import DEAL_SESSIONS
 from orchestration.sandbox.holdings import is_sampled, prices_of
 from orchestration.sandbox.membership import BAND, BITS
 from orchestration.sandbox.streams import DEFAULT_SEED as SEED
@@ -449,6 +450,43 @@ def test_closes_are_on_the_basis_after_all_splits(con, company_of):
             assert close == pytest.approx(ours, rel=1e-4), (security, day)
             compared += 1
     assert compared > 1000
+
+
+def test_takeovers_jump_to_their_price_and_end_without_a_split(con, company_of):
+    """The premium is a return and no action, it counts with the weight of the day, and no price comes after the end."""
+    security_of = {company: security for security, company in company_of.items()}
+    when = timeline()
+    takeovers = [
+        (security_of[event.company], when.dates[event.session - DEAL_SESSIONS], when.dates[event.session], event.value)
+        for event in company_history(SEED, when.at(LAST)).events
+        if event.kind == "acquisition" and event.session <= when.at(LAST) and event.company in security_of
+    ]
+    con.register("takeovers", pd.DataFrame(takeovers, columns=["security_id", "announced", "ended", "premium"]))
+    rows = con.execute("""
+        select takeovers.premium, daily.return_1d, added.contribution_pp, added.weight_before_pct
+        from takeovers
+        inner join mart_security_daily as daily
+            on takeovers.security_id = daily.security_id and takeovers.announced = daily.session_date
+        inner join mart_index_contribution as added
+            on daily.security_id = added.security_id and daily.session_date = added.session_date
+            and added.gap_sessions = 1
+        where daily.return_1d is not null
+    """).fetchall()
+    assert len(rows) >= 50
+    # members move with their index on top, and around a reconstitution by what index funds do
+    assert statistics.median(abs(moved - premium) for premium, moved, *_ in rows) <= 0.005
+    assert all(abs(moved - premium) <= 0.02 + ADDITION_EFFECT for premium, moved, *_ in rows)
+    assert all(contribution == pytest.approx(weight * moved, abs=1e-9) for _, moved, contribution, weight in rows)
+    late, priced = con.execute(
+        "select count(*) filter (prices.session_date >= takeovers.ended), count(distinct prices.security_id) "
+        "from takeovers inner join fct_security_price_daily as prices using (security_id)"
+    ).fetchone()
+    assert (late, priced) == (0, len(takeovers))
+    called = con.execute(
+        "select count(*) from takeovers inner join fct_security_action as action using (security_id) "
+        "where action.ex_date >= takeovers.announced"
+    ).fetchone()
+    assert called == (0,)
 
 
 def test_contributions_replicate_the_index(con):

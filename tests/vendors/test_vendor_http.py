@@ -205,6 +205,18 @@ def test_a_vendor_that_cannot_be_reached_is_tried_once_in_a_run_and_not_asked():
             line.settle(refused.value.outcome, refused.value.detail)
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:port", r"no connection to 127\.0\.0\.1: Port could not be cast"),
+        (f"http://{'x' * 70}.invalid", r"no connection to x+\.invalid:80: .*(label|name)"),
+    ],
+)
+def test_an_address_that_cannot_be_is_not_asked(url, said):
+    with pytest.raises(VendorError, match=f"not asked: {said}"):
+        Transport(connect("ssga", url, run=Run())).begin()
+
+
 def test_a_name_that_nobody_knows_is_not_asked():
     with pytest.raises(VendorError, match=r"not asked: no connection to name\.invalid:80: "):
         Transport(connect("ssga", "http://name.invalid", run=Run())).begin()

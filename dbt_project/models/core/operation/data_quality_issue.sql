@@ -317,20 +317,19 @@ member_actions as (
     where actions.action_type = 'unresolved'
 ),
 
--- The first session of each run on which they differ; what stands alone is a run of one.
 member_bars as (
     select
         'member_bars' as dataset,
-        bars.symbol as key,
+        symbol as key,
         'member_bar_differs' as rule,
-        bars.known_at as detected_at,
+        known_at as detected_at,
         'warning' as severity,
-        bars.session_date as row_date,
-        'the bar closes at ' || bars.close_usd || ' on the basis of its day, and ' || bars.fund || ' prints '
-        || bars.printed_usd as detail,
-        'bars left out of fct_security_bar_daily from here on until one agrees with a print again' as resolution
-    from {{ ref('int_security_bar') }} as bars
-    where bars.begins_to_differ
+        session_date as row_date,
+        'the bar closes at ' || told_close_usd || ' on the day''s basis, and the funds print ' || printed_usd as detail,
+        'prices and volume are null in fct_security_bar_daily until a bar agrees with a print again' as resolution
+    from {{ ref('fct_security_bar_daily') }}
+    -- one of a run is enough
+    qualify null_reason is not null and lag(null_reason) over (partition by security_id order by session_date) is null
 ),
 
 issues as (
