@@ -75,7 +75,6 @@ def build(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     macros = {
         "source": lambda _, table: f"read_parquet('{lake.root}/{table}/*.parquet')",
         "now_at": lambda: "timestamptz '2026-10-02 23:59:59-04:00'",
-        "clock_date": lambda: "date '2026-10-02'",
         "start_date": lambda: "date '2026-01-02'",
         "as_of_session": lambda: f"date '{LAST}'",
     }

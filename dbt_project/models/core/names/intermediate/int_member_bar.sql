@@ -15,7 +15,6 @@ with actions as (
         revision_rank = 1
         -- a revision to nothing withdraws the action
         and value > 0
-        and ex_date <= {{ clock_date() }}
 ),
 
 splits as (
