@@ -1,15 +1,25 @@
 with quarantined as (
     select
-        dataset,
-        key,
-        rule,
-        fetched_at as detected_at,
+        refused.dataset,
+        refused.key,
+        refused.rule,
+        refused.fetched_at as detected_at,
         'warning' as severity,
-        row_date,
-        detail,
-        'row kept in quarantine, not used' as resolution
-    from {{ ref('stg_quarantine') }}
-    where revision_rank = 1
+        refused.row_date,
+        refused.detail,
+        case
+            when accepted.reason is null then 'row kept in quarantine, not used'
+            else 'let through when it is asked for again: ' || accepted.reason
+        end as resolution
+    from {{ ref('stg_quarantine') }} as refused
+    left join {{ ref('accepted_answer') }} as accepted
+        on
+            refused.rule = 'held_back'
+            and refused.vendor = accepted.vendor
+            and refused.dataset = accepted.dataset
+            and refused.key = accepted.key
+            and refused.row_date = accepted.row_date
+    where refused.revision_rank = 1
 ),
 
 snapshots as (
