@@ -97,7 +97,8 @@ def _bring_up_to_date(
 ) -> None:
     """Make a table what the build holds: only the months that changed where it is divided, the whole otherwise."""
     name = f"{SCHEMA}.{quoted(table.name)}"
-    if held is None or "" in parts.months or "" in held:
+    # no month is as it was where a column came or went: the old table cannot take the new rows
+    if held is None or "" in parts.months or not held.items() & parts.months.items():
         if held != parts.months:
             con.execute(f"create or replace table {name} as {rows} order by {table.order_by}")
     else:

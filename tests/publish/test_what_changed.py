@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from orchestration.lake.store import file_state
 from orchestration.publish.release import publish
-from orchestration.publish.standing import NAME, load_standing
+from orchestration.publish.standing import NAME, load_standing, note_standing
 from tests.publish.tiny_project import MODELS, Builds, settings
 
 DIVIDED, WHOLE = 50, 1_000_000
@@ -121,3 +123,20 @@ def test_a_note_that_cannot_be_read_makes_everything_new(builds: Builds, data_di
         assert load_standing(data_dir).files == {}
     put(builds, "corrected", data_dir)
     assert linked(publish(settings(data_dir)).release_path) == set()
+
+
+def test_a_divided_table_that_gained_a_column_is_served_with_it(builds: Builds, data_dir: Path, tmp_path: Path) -> None:
+    put(builds, "good", data_dir)
+    old = publish(settings(data_dir), big_table_rows=DIVIDED)
+    # as an older version published it: the columns are part of what it noted of each month
+    with duckdb.connect(str(old.served_path)) as con:
+        con.execute("alter table fct_price_daily drop column available_at")
+    noted = load_standing(data_dir)
+    months = noted.served["fct_price_daily"]
+    assert len(months) > 1
+    older = dict(noted.served) | {"fct_price_daily": {month: f"older {month}" for month in months}}
+    note_standing(data_dir, replace(noted, served=older, served_state=file_state(old.served_path)))
+    put(builds, "corrected", data_dir)
+    new = publish(settings(data_dir), big_table_rows=DIVIDED)
+    builds.put("corrected", tmp_path / "fresh")
+    assert served(new.served_path) == served(publish(settings(tmp_path / "fresh")).served_path)
