@@ -18,7 +18,6 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from benchmarks.job import PARTS, Run, run_job
 from benchmarks.report import about, save, table, title
@@ -154,7 +153,7 @@ def _write(folder: Path, appends: Sequence[tuple[int, pa.Table]], merged: bool) 
         rows = pa.concat_tables([rows for _, rows in older])
         write_part(folder, rows, older[0][0], older[-1][0])
     for sequence, rows in recent:
-        pq.write_table(rows, folder / f"part-{sequence:08d}.parquet", compression="zstd")
+        write_part(folder, rows, sequence)
 
 
 def _by_run(folder: Path, table: RawTable, clocks: Sequence[dt.datetime]) -> dict[int, pa.Table]:

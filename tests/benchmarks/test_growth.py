@@ -14,7 +14,7 @@ from benchmarks.growth import FILLED, divide
 from benchmarks.summary import summary as print_summary
 from orchestration.calendars import end_of_day, price_available_at, sessions_between, shift_sessions
 from orchestration.lake.contracts import FUND_VALUATION, REQUEST, YAHOO_BAR, RawTable
-from orchestration.lake.parts import SMALL_PARTS
+from orchestration.lake.parts import SMALL_PARTS, parts_of
 from orchestration.lake.store import Lake
 
 SESSIONS = sessions_between(shift_sessions(FILLED, -79), FILLED)
@@ -51,7 +51,7 @@ def filled(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("merged", [True, False])
 def test_a_divided_lake_holds_the_same_bars_each_fetched_when_it_was_known(filled: Path, merged: bool):
     divide(filled, RUNS, merged=merged)
-    parts = len(list((filled / "raw" / "yahoo_bar").iterdir()))
+    parts = len(parts_of(filled / "raw" / "yahoo_bar"))
     # the lake merges at its first use what was left unmerged
     assert parts == (1 + (RUNS + 1) % SMALL_PARTS if merged else RUNS + 1)
     lake = Lake(filled, "sandbox")
