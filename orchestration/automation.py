@@ -3,14 +3,17 @@
 import datetime as dt
 import logging
 import os
+import sys
 from collections.abc import Iterator
 
 import dagster as dg
+from dagster._core.definitions.repository_definition.valid_definitions import SINGLETON_REPOSITORY_NAME
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.in_process import InProcessExecutor
-from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._utils.log import create_console_logger
 
 from orchestration.calendars import NEW_YORK, is_session
@@ -64,9 +67,16 @@ def range_tags(first: dt.date, last: dt.date) -> dict[str, str]:
     }
 
 
-# The UI lists a run under a job where it carries the name of the code location, which a run has that the UI started.
-# `make ui` loads the module orchestration.definitions, whose repository has no name of its own.
-CODE_LOCATION = {REPOSITORY_LABEL_TAG: "__repository__@orchestration.definitions"}
+def job_origin() -> RemoteJobOrigin:
+    """The job as the UI knows it: `make ui` loads the module orchestration.definitions.
+
+    The UI lists a run under its job and in the timeline where the run has this origin. A run that the UI starts has it,
+    and one that is executed in a terminal has to be given it.
+    """
+    module = LoadableTargetOrigin(executable_path=sys.executable, module_name="orchestration.definitions")
+    # Dagster declares these two as attributes, which the type checker does not take for overrides
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(module)  # ty: ignore[abstract-class-instantiation]
+    return RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME).get_job_origin(daily_job.name)
 
 
 @dg.schedule(

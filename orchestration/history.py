@@ -7,12 +7,14 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.remote_origin import RemoteJobOrigin
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SQLITE_BUSY_TIMEOUT_SECONDS, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -24,8 +26,13 @@ STORAGE = {"storage", "run_storage", "event_log_storage", "schedule_storage"}
 OPEN_DATABASES = 3
 
 
-def open_history(home: Path) -> dg.DagsterInstance:
-    """Dagster's history in the folder `home`; `EventLog` writes it unless dagster.yaml there names a storage."""
+def open_history(home: Path, origin: RemoteJobOrigin | None = None) -> dg.DagsterInstance:
+    """Dagster's history in the folder `home`; `EventLog` writes it unless dagster.yaml there names a storage.
+
+    Args:
+        home: DAGSTER_HOME.
+        origin: Where the UI finds the job of the runs that are made here; none leaves them without a job in the UI.
+    """
     settings, _ = dagster_instance_config(str(home))
     kept = {
         "module": EventLog.__module__,
@@ -33,7 +40,12 @@ def open_history(home: Path) -> dg.DagsterInstance:
         "config": {"base_dir": str(home / "history" / "runs")},
     }
     overrides = {} if STORAGE & set(settings) else {"event_log_storage": kept}
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
+    instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
+    if origin:
+        # execute_in_process makes the run and takes no origin
+        made = partial(instance.create_run_for_job, remote_job_origin=origin)
+        instance.create_run_for_job = made  # ty: ignore[invalid-assignment]
+    return instance
 
 
 class EventLog(SqliteEventLogStorage):

@@ -65,7 +65,7 @@ def _home() -> Path:
 def _run(settings: Settings, home: Path, force: bool) -> int:
     started = time.monotonic()
     # importing the code location parses the dbt project, which takes seconds
-    from orchestration.automation import CODE_LOCATION, range_tags
+    from orchestration.automation import job_origin, range_tags
     from orchestration.definitions import defs
     from orchestration.history import open_history
     from orchestration.ingest.scope import months_to_ask
@@ -74,9 +74,9 @@ def _run(settings: Settings, home: Path, force: bool) -> int:
     clock = f"{settings.now():%Y-%m-%d %H:%M %Z}"
     print(f"smallcap-lake: source {settings.source}, clock {clock}, {first:%Y-%m} to {last:%Y-%m}", flush=True)
     config = {**QUIET, "ops": {"warehouse": {"config": {"force": force}}}}
-    with open_history(home) as instance:
+    with open_history(home, job_origin()) as instance:
         result = defs.resolve_job_def("smallcap_daily").execute_in_process(
-            instance=instance, tags=range_tags(first, last) | CODE_LOCATION, run_config=config, raise_on_error=False
+            instance=instance, tags=range_tags(first, last), run_config=config, raise_on_error=False
         )
     less = ""
     for check in result.get_asset_check_evaluations():

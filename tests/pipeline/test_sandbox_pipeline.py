@@ -42,13 +42,15 @@ def test_a_run_needs_no_key_and_says_what_was_built_and_where(sandbox_release):
 
 
 def test_the_ui_lists_a_run_of_a_terminal_under_its_job(sandbox_release, manifest):
-    """As the job's page asks: by job and by the name of the code location that `make ui` loads."""
+    """As the pages ask: by job and by the name of the code location that `make ui` loads."""
     module = LoadableTargetOrigin(executable_path=sys.executable, module_name="orchestration.definitions")
     location = ManagedGrpcPythonEnvCodeLocationOrigin(module)
     label = RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME).get_label()
     with DagsterInstance.from_config(str(sandbox_release.root / "dagster")) as instance:
         runs = instance.get_runs(RunsFilter(job_name="smallcap_daily", tags={".dagster/repository": label}))
     assert [(run.run_id, run.status) for run in runs] == [(manifest["dagster_run_id"], DagsterRunStatus.SUCCESS)]
+    # the timeline asks the run itself
+    assert runs[0].remote_job_origin.repository_origin.get_label() == label
 
 
 def test_every_vendor_is_asked_through_its_own_client_and_answers(sandbox_release):
