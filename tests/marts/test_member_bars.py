@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 import duckdb
+import jinja2
 import pytest
 
 from orchestration.calendars import sessions_between
@@ -78,6 +79,9 @@ def build(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         "start_date": lambda: "date '2026-01-02'",
         "as_of_session": lambda: f"date '{LAST}'",
     }
+    text = (DBT / "macros" / "yahoo.sql").read_text(encoding="utf-8")
+    yahoo = jinja2.Environment(autoescape=False).from_string(text, globals=macros).module  # noqa: S701 - it is SQL
+    macros |= {name: getattr(yahoo, name) for name in ("yahoo_bars", "yahoo_actions")}
     for name in ("stg_member_bar", "stg_member_action", "int_member_bar", "fct_security_bar_daily"):
         (path,) = (DBT / "models").rglob(f"{name}.sql")
         con.execute(f"create or replace table {name} as {sql(path, **macros)}")
