@@ -153,13 +153,15 @@ def ready() -> tuple[Settings, Lake]:
 
 @contextmanager
 def plain_words() -> Generator[None]:
-    """Tell of a full disk in one line.
+    """Say what another try would not change once and in words.
 
     Raises:
-        Failure: The disk is full, which another try would not change.
+        Failure: A setting or the data directory cannot be used, or the disk is full.
     """
     try:
         yield
+    except (SettingsError, LakeError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
     except Exception as error:
         if is_disk_full(error):
             raise dg.Failure(disk_full(load_settings().data_dir), allow_retries=False) from None
@@ -170,12 +172,10 @@ def open_session(context: dg.AssetExecutionContext, config: IngestConfig) -> Ses
     """Read the settings, open the lake, and cut the asked range to the partitions and the config.
 
     Raises:
-        Failure: They cannot be used, which another try would not change.
+        SettingsError: As `ready`.
+        LakeError: As `ready`.
     """
-    try:
-        settings, lake = ready()
-    except (SettingsError, LakeError) as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
+    settings, lake = ready()
     now = settings.now()
     first, last = settings.start, now.astimezone(NEW_YORK).date()
     if context.has_partition_key or context.has_partition_key_range:

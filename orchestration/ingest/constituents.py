@@ -37,11 +37,10 @@ from orchestration.vendors.answer import Answer
 from orchestration.vendors.blackrock import BlackRock
 from orchestration.vendors.http import NOT_ASKED
 
-# Weights printed with two decimals sum to 98 where thousands of lines round to zero.
-OUTLIERS = """
+OUTLIERS = f"""
     select fund as key, max(as_of_date || ': weights sum to ' || round(weight_sum_pct, 2) || ' %') as what
     from holding_snapshot
-    where as_of_date >= ? and (weight_sum_pct < 97 or weight_sum_pct > 101)
+    where as_of_date >= ? and (weight_sum_pct < {held_back.LEAST_WEIGHT_PCT} or weight_sum_pct > 101)
     group by fund
 """
 

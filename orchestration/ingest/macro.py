@@ -28,11 +28,16 @@ from orchestration.vendors.fred import Fred
 # Before the first session: a daily value must be known on it, and year-on-year inflation needs thirteen months.
 LOOKBACK = {"daily": dt.timedelta(days=21), "daily_7": dt.timedelta(days=21), "monthly": dt.timedelta(days=430)}
 SANDBOX_KEY = "sandbox".ljust(32, "0")
-# No series of the list has left these bounds since 1990: CPI below 400, every rate, spread and VIX close below 90.
-OUTLIERS = """
+# What is beyond is not stored, but for CPI, and for what was stored by earlier versions.
+OUTLIERS = f"""
     select series_id as key, max(observation_date || ': ' || value) as what
     from fred_observation
-    where observation_date >= ? and (value < -5 or value > case when series_id like 'CPI%' then 400 else 90 end)
+    where
+        observation_date >= ?
+        and (
+            value < {held_back.LOWEST_PCT}
+            or value > case when series_id like 'CPI%' then 400 else {held_back.HIGHEST_PCT} end
+        )
     group by series_id
 """
 # Values of the last days are asked for again. A month is published in the middle of the next, or weeks later when the

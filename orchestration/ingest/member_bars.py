@@ -6,10 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import dagster as dg
-import pandas as pd
 
-from orchestration.calendars import price_available_at
-from orchestration.ingest.batch import Batch, asked_before, stamp
+from orchestration.ingest.batch import Batch, asked_before
 from orchestration.ingest.common import (
     IngestConfig,
     Session,
@@ -22,13 +20,13 @@ from orchestration.ingest.common import (
 )
 from orchestration.ingest.constituents import membership_funds
 from orchestration.ingest.plan import Asked, Window, members_to_ask
+from orchestration.ingest.prices import new_split, stamped
 from orchestration.lake.store import Lake
 from orchestration.vendors.answer import Answer
 from orchestration.vendors.yahoo import Yahoo
 
 DATASET = "member_bars"
 TABLES = {"yahoo_bar": "member_bar", "yahoo_action": "member_action"}
-DATES = {"yahoo_bar": "session_date", "yahoo_action": "ex_date"}
 # A kill loses what was not stored yet: the members of some twenty seconds at the pace Yahoo is asked at.
 MEMBERS_PER_FLUSH = 25
 # Which lines are companies is decided by dbt; a line that is none costs a question that Yahoo does not know.
@@ -140,10 +138,10 @@ def _ask_all(
     whole = (session.settings.start, session.last_closed)
     for number, (symbol, window) in enumerate(queue, 1):
         answer = _ask(yahoo, session, symbol, window)
-        new_split = _new_split(answer, splits[symbol]) if window != whole else None
-        if new_split:
+        split_day = new_split(answer, splits[symbol]) if window != whole else None
+        if split_day:
             # bars that were fetched before Yahoo told of the split may be on another basis than their date says
-            why = f"a split on {new_split} is new: the whole history was asked for instead"
+            why = f"a split on {split_day} is new: the whole history was asked for instead"
             batch.add(replace(answer, outcome="empty", detail=why, rows={}, rejected=()))
             answer = _ask(yahoo, session, symbol, whole)
         if answer.outcome == "unknown_symbol" and symbol not in is_member:
@@ -172,21 +170,8 @@ def _known_splits(lake: Lake) -> defaultdict[str, set[dt.date]]:
     return out
 
 
-def _new_split(answer: Answer, known: set[dt.date]) -> dt.date | None:
-    """Ex-date of the newest split of an answer that is not stored."""
-    actions = answer.rows.get("yahoo_action")
-    if actions is None:
-        return None
-    told = actions.loc[actions["action_type"] == "split", "ex_date"]
-    return max((day for day in told if day not in known), default=None)
-
-
 def _add(batch: Batch, session: Session, answer: Answer, history: Sequence[Asked]) -> None:
-    frames: dict[str, pd.DataFrame] = {}
-    for name, table in TABLES.items():
-        frame = answer.rows.get(name)
-        if frame is not None and len(frame):
-            frames[table] = frame.join(stamp(frame[DATES[name]], price_available_at, session.now, history))
+    frames = {TABLES[name]: frame for name, frame in stamped(answer, session.now, history).items()}
     batch.add(answer, frames)
 
 

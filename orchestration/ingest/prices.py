@@ -1,7 +1,7 @@
 """Daily bars and corporate actions from Yahoo."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cache
 
 import dagster as dg
@@ -25,6 +25,8 @@ from orchestration.ingest.plots import last_year
 from orchestration.vendors.answer import Answer
 from orchestration.vendors.yahoo import Yahoo
 
+# the date of a row, by table
+DATES = {"yahoo_bar": "session_date", "yahoo_action": "ex_date"}
 # A stored close that moved by more than this was restated, not rounded.
 RESTATED = 1e-4
 # The largest true moves of a day in a 3x fund are about 40 percent; more is a split nobody told.
@@ -106,12 +108,30 @@ def _add(batch: Batch, session: Session, answer: Answer, history: Sequence[Asked
     if answer.rows and answer.key in _of_stocks():
         impossible = held_back.impossible_bars(answer.rows["yahoo_bar"])
         answer = held_back.without(answer, "yahoo_bar", "session_date", impossible)
-    frames: dict[str, pd.DataFrame] = {}
-    for name, date in (("yahoo_bar", "session_date"), ("yahoo_action", "ex_date")):
-        frame = answer.rows.get(name)
-        if frame is not None and len(frame):
-            frames[name] = frame.join(stamp(frame[date], price_available_at, session.now, history))
-    batch.add(answer, frames)
+    batch.add(answer, stamped(answer, session.now, history))
+
+
+def stamped(answer: Answer, now: dt.datetime, history: Sequence[Asked]) -> dict[str, pd.DataFrame]:
+    """Bars and actions of an answer with when each could first be known, by table; one without rows is left out.
+
+    Args:
+        answer: What Yahoo said of a symbol.
+        now: The warehouse clock.
+        history: Earlier questions about the symbol.
+    """
+    frames = {name: answer.rows[name] for name in DATES if name in answer.rows and len(answer.rows[name])}
+    return {
+        name: frame.join(stamp(frame[DATES[name]], price_available_at, now, history)) for name, frame in frames.items()
+    }
+
+
+def new_split(answer: Answer, known: Container[dt.date]) -> dt.date | None:
+    """Ex-date of the newest split of an answer that is not among the known ones."""
+    actions = answer.rows.get("yahoo_action")
+    if actions is None:
+        return None
+    told = actions.loc[actions["action_type"] == "split", "ex_date"]
+    return max((day for day in told if day not in known), default=None)
 
 
 @cache
@@ -130,7 +150,6 @@ def _restated(session: Session, symbol: str, answer: Answer) -> str:
     ).to_pandas()
     if stored.empty:
         return ""
-    splits = answer.rows["yahoo_action"].query("action_type == 'split'")
     known = set(
         session.lake.query(
             "select distinct ex_date from yahoo_action where symbol = ? and action_type = 'split'", [symbol]
@@ -138,9 +157,9 @@ def _restated(session: Session, symbol: str, answer: Answer) -> str:
         .column("ex_date")
         .to_pylist()
     )
-    new = [day for day in splits["ex_date"] if day not in known]
+    new = new_split(answer, known)
     if new:
-        return f"new split on {new[-1]}"
+        return f"new split on {new}"
     both = answer.rows["yahoo_bar"].merge(stored, on="session_date", suffixes=("", "_stored"))
     # the newest stored bar may still have been moving when it was fetched
     both = both[both["session_date"] < stored["session_date"].max()]

@@ -94,15 +94,16 @@ class Lake:
     def _take_account(self, table: RawTable, accept_losses: bool) -> None:
         """Open the account of a table that has none, and finish what a killed run had begun."""
         folder = self._folder(table)
+        folder.mkdir(parents=True, exist_ok=True)
         account = load_account(folder)
         if account is None:
             check_parts(folder)
-            account = open_account(folder) if any(folder.glob(PATTERN)) else None
-        if account:
-            settle(folder, account)
-            if accept_losses and (kept := without_missing(folder, account)) != account:
-                save_account(folder, kept)
-        if not any(folder.glob(PATTERN)) and not (account and account.parts and not accept_losses):
+            account = open_account(folder)
+        settle(folder, account)
+        if accept_losses and (kept := without_missing(folder, account)) != account:
+            save_account(folder, kept)
+            account = kept
+        if not account.parts and not any(folder.glob(PATTERN)):
             # readers glob the folder, and a glob that matches nothing is an error
             self._write(table, table.schema.empty_table(), 0)
 
@@ -233,6 +234,7 @@ def raw_accounts(data_dir: Path) -> dict[str, dict[str, int | str]]:
 
 
 def _check_raw(data_dir: Path) -> None:
+    """Refuse a raw zone whose files are not those of its accounts; call it under the lock."""
     found = raw_problems(data_dir)
     if found:
         more = [f"and {len(found) - NAMED_PROBLEMS:,} more"] if len(found) > NAMED_PROBLEMS else []
