@@ -17,6 +17,7 @@ from orchestration.vendors.answer import Answer, Parsed, Question, Rejected, ask
 from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire
 from orchestration.vendors.tables import table
 from orchestration.vendors.text import read_json
+from orchestration.vendors.xml_document import parse_xml
 
 EARLIEST = dt.date(1776, 7, 4)
 LATEST = dt.date(9999, 12, 31)
@@ -243,13 +244,13 @@ class _Client(fredapi.Fred):
 
 def _read_xml(reply: Reply) -> ET.Element:
     try:
-        root = ET.fromstring(reply.body)  # noqa: S314 - expat bounds entity expansion, and FRED sends no entities
-    except ET.ParseError as fault:
+        root = parse_xml(reply.body)
+    except ValueError as fault:
         check_wire(reply)
         message = _json_error(reply.body)
         if message:
             raise _error(message, reply.status) from None
-        raise VendorError("malformed", f"not XML (HTTP {reply.status}): {fault}", reply.status) from None
+        raise VendorError("malformed", f"{fault} (HTTP {reply.status})", reply.status) from None
     if root.tag == "error":
         raise _error(root.get("message") or "no message", reply.status)
     check_wire(reply)

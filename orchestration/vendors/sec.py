@@ -21,6 +21,7 @@ from orchestration.vendors.answer import Answer, Parsed, Question, Rejected, ask
 from orchestration.vendors.http import Connection, Reply, Transport, VendorError, check_wire, is_web_page
 from orchestration.vendors.sec_fails import file_path, read_fails
 from orchestration.vendors.tables import table, table_of_columns
+from orchestration.vendors.xml_document import parse_xml
 
 FEED = "/cgi-bin/browse-edgar"
 ARCHIVE = "/Archives/edgar/data"
@@ -33,8 +34,6 @@ NOTHING = frozenset({"", "N/A", "XXXX", "000000000"})
 # Weights of an index fund's shares; cash and futures make up the rest.
 EQUITY_WEIGHT_PCT = (95.0, 101.0)
 
-_DECLARED = re.compile(rb"""\A<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-_ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1"})
 _TITLE = re.compile(rb"<title>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
 _NPORT = "{http://www.sec.gov/edgar/nport}"
 _ATOM = "{http://www.w3.org/2005/Atom}"
@@ -196,19 +195,12 @@ def _check(reply: Reply) -> None:
 
 
 def _root(reply: Reply) -> ET.Element:
-    """The document, if it is one and brings no entities of its own."""
+    """The document, if the reply is one."""
     _check(reply)
-    body = reply.body.removeprefix(b"\xef\xbb\xbf").lstrip()
-    declared = _DECLARED.match(body)
-    if declared and declared.group(1).decode().lower() not in _ENCODINGS:
-        raise VendorError("malformed", f"encoding {declared.group(1).decode()[:20]}", reply.status)
-    # neither form has a document type; one could hold entities that grow without bound
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise VendorError("malformed", "a document type, which no filing has", reply.status)
     try:
-        return ET.fromstring(body)  # noqa: S314 - without a document type there are no entities to expand
-    except (ET.ParseError, ValueError) as fault:
-        raise VendorError("malformed", f"not XML: {fault}", reply.status) from None
+        return parse_xml(reply.body)
+    except ValueError as fault:
+        raise VendorError("malformed", str(fault), reply.status) from None
 
 
 def _entries(reply: Reply) -> list[Entry]:

@@ -6,6 +6,8 @@ import re
 import xml.etree.ElementTree as ET
 from typing import TypeVar
 
+from orchestration.vendors.xml_document import parse_xml
+
 T = TypeVar("T")
 
 _NAMESPACE = "{urn:schemas-microsoft-com:office:spreadsheet}"
@@ -24,8 +26,8 @@ def read_sheet(body: bytes, name: str) -> list[list[str]] | None:
         text = _BARE_AMPERSAND.sub("&amp;", body.decode("utf-8-sig").strip())
         # the declaration may name another encoding than the bytes have
         text = re.sub(r"^<\?xml[^>]*\?>", "", text)
-        root = ET.fromstring(text)  # noqa: S314 - expat bounds entity expansion, and the format has no DTD
-    except (UnicodeDecodeError, ET.ParseError) as fault:
+        root = parse_xml(text.encode())
+    except ValueError as fault:
         raise ValueError(f"not SpreadsheetML: {fault}") from None
     for sheet in root.iter(f"{_NAMESPACE}Worksheet"):
         if sheet.get(f"{_NAMESPACE}Name") == name:

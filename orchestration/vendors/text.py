@@ -24,19 +24,23 @@ _US = re.compile(r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}), (\d{4})")  # May 05, 2026
 _UK = re.compile(r"(\d{1,2})[-/ ]([A-Za-z]{3})[a-z]*[-/ ](\d{4})")  # 05-May-2026, 27/Aug/2026
 _ISO = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")  # 2026-05-05, 20260505
 _MONTH_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})( \d{1,2}:\d{2}.*)?")  # 05/06/2026, 5/6/2026 12:00:00 AM
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def read_json(body: bytes) -> Any:
-    """The document that a body holds.
+    """The document that a body holds; half of a surrogate pair, which no UTF-8 can store, comes back as "?".
 
     Raises:
         ValueError: The body is no JSON, or nested so deep that it cannot be read.
     """
     try:
-        return json.loads(body)
+        document = json.loads(body)
+        if _SURROGATE.search(body):
+            document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
     except RecursionError:
         raise ValueError("nested too deep") from None
+    return document
 
 
 def words(value: Any) -> str | None:

@@ -108,6 +108,11 @@ def test_json_holdings(vendor, blackrock):
     assert vendor.count(CSV) == 0
 
 
+def test_half_of_a_surrogate_pair_costs_no_line(vendor, blackrock):
+    vendor.on(JSON, json_file(issueName=["ALPHA \ud800", "BETA \U0001f71a", "USD CASH"]))
+    assert [line["name"] for line in lines_of(blackrock.holdings("TST", 1, DAY))] == ["ALPHA ?", "BETA 🜚", "USD CASH"]
+
+
 def test_csv_is_the_fallback_and_holds_the_same(vendor, blackrock):
     vendor.on(JSON, json_file(), PAGE)
     vendor.on(CSV, csv_file())

@@ -172,6 +172,8 @@ def test_values_that_are_not_finite_are_rejected(vendor, fred):
         (Say(observations(("2020-02-01", "2020-01-02", "1")), cut=40), "unreachable", "no complete answer"),
         (Say(b""), "malformed", "empty body"),
         (Say(b"<observations count='1'"), "malformed", "not XML"),
+        (Say(b'<?xml version="1.0" encoding="u-f-8"?><observations/>'), "malformed", "encoding u-f-8"),
+        (Say(b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><x/>'), "malformed", "a document type"),
         (Say(b"<other/>"), "malformed", "unexpected <other>"),
         (Say(observations(("2020-02-01", "2020-01-02", "n/a"))), "malformed", "unreadable"),
         (Say(observations(("2020-02-01", "2020-01-02", "1")).replace(b" value=", b" val=")), "malformed", "value"),
