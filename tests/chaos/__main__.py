@@ -1,4 +1,4 @@
-"""`make chaos`: kill runs at named points and at random moments, let the next run repair, compare with an undisturbed one.
+"""`make chaos`: kill runs at named points and at random moments, let the next run repair, and compare.
 
 A small sandbox history is prepared once. Every chain of kills starts from a copy of it, at one of the stages of a run.
 After each kill what readers see is checked; after the chain a run is left to its end, and the directory must be the one
