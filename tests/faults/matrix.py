@@ -1,4 +1,4 @@
-"""One cell of the matrix after the other: a lake of Thursday, a fault on Monday evening, a healthy run on the next morning."""
+"""One cell of the matrix after the other: a lake of Thursday, a fault on Monday evening, a healthy run on Tuesday."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from orchestration.ingest.ledger import request_ledger
 from orchestration.ingest.macro import macro
 from orchestration.ingest.prices import prices
 from orchestration.ingest.snapshots import fund_valuation, options
-from orchestration.lake.contracts import TABLES
 from orchestration.lake.store import Lake
 from orchestration.settings import VENDORS
 from orchestration.vendors.http import Connection
