@@ -122,7 +122,9 @@ class Harness:
         """What of the directory must be the same after every chain of a stage."""
         data = self.directory.data
         raw = {f"raw/{name}": said for name, said in checks.raw_contents(data).items()}
-        return raw if stage.command[-1] in ("ask", "build") else raw | checks.release_contents(data)
+        if stage.command[-1] == "ask":
+            return raw
+        return raw | (checks.build_contents(data) if stage.command[-1] == "build" else checks.release_contents(data))
 
     def wrong(self, stage: Stage) -> list[str]:
         """What is wrong with the directory after a run of a stage that was left to its end."""
@@ -305,8 +307,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if said:
         wrong += [*said["errors"], *said["mixed"]]
         print(
-            f"{options.readers} readers over {len(DAYS)} runs: {said['readings']} readings, {len(said['errors'])} errors, "
-            f"{len(said['mixed'])} mixed releases, {said['apart']} found the two names apart"
+            f"{options.readers} readers over {len(DAYS)} runs: {said['readings']} readings, "
+            f"{len(said['errors'])} errors, {len(said['mixed'])} mixed releases, "
+            f"{said['apart']} found the two names apart"
         )
     print(f"seed {seed}: {len(wrong)} deviations, {(time.monotonic() - began) / 60:.0f} minutes")
     return int(bool(wrong))

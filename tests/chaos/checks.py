@@ -54,6 +54,19 @@ def release_contents(data: Path) -> dict[str, str]:
     }
 
 
+def build_contents(data: Path) -> dict[str, str]:
+    """A hash of the rows of each table that a release of the build would hold, by table."""
+    found = {}
+    with closing(duckdb.connect(str(data / "build" / "warehouse.duckdb"), read_only=True)) as con:
+        names = con.execute("select table_name from duckdb_tables() where schema_name = 'main' order by 1").fetchall()
+        for (name,) in names:
+            if name not in OF_THE_RUN:
+                sql = f"select count(*), coalesce(sum(hash(held)), 0)::hugeint from {name} as held"
+                ((rows, digest),) = con.execute(sql).fetchall()
+                found[f"build/{name}"] = f"{rows} rows, {digest}"
+    return found
+
+
 def differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
     """Tables that are not those of an undisturbed history."""
     return [
