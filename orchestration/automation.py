@@ -17,7 +17,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._utils.log import create_console_logger
 
 from orchestration.calendars import NEW_YORK, is_session
-from orchestration.ingest.common import ready
+from orchestration.ingest.common import one_run_at_a_time, ready, usable_directory
 from orchestration.ingest.scope import months_to_ask
 from orchestration.settings import load_settings
 
@@ -25,15 +25,18 @@ from orchestration.settings import load_settings
 class ReadyFirst(InProcessExecutor):
     """Dagster's own executor, which runs no step where the settings or the data directory cannot be used.
 
-    Each of the first steps would say the same, and those that ask vendors would be tried again.
+    Each of the first steps would say the same, and those that ask vendors would be tried again. Of two runs on one data
+    directory, whoever started them, one waits for the other.
     """
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         """Run the steps, or raise what is wrong as the reason why the run failed."""
-        ready()
-        yield from super().execute(plan_context, execution_plan)
+        data_dir = usable_directory()
+        with one_run_at_a_time(data_dir, plan_context.log.info):
+            ready()
+            yield from super().execute(plan_context, execution_plan)
 
 
 @dg.executor(name="in_process")

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -26,26 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="build even where nothing changed")
     force = parser.parse_args(arguments).force
     # importing it reads the seeds and takes a second, which should not delay --help
-    from orchestration.ingest.common import ready
+    from orchestration.ingest.common import one_run_at_a_time, ready, usable_directory
 
     try:
-        settings, _ = ready()
-    except (SettingsError, LakeError) as error:
-        return _fail(str(error))
-    except OSError as error:
-        # the lake cannot even be opened
-        if not is_disk_full(error):
-            raise
-        return _fail(disk_full(load_settings().data_dir))
-    try:
-        return _run(settings, _home(), force)
+        data_dir = usable_directory()
+        with one_run_at_a_time(data_dir, partial(print, flush=True)):
+            settings, _ = ready()
+            return _run(settings, _home(), force)
     except (SettingsError, LakeError) as error:
         return _fail(str(error))
     except Exception as error:
-        # Dagster's history is on a disk, too
+        # the lake is on a disk, and so is Dagster's history
         if not is_disk_full(error):
             raise
-        return _fail(disk_full(settings.data_dir))
+        return _fail(disk_full(load_settings().data_dir))
 
 
 def _fail(message: str) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from orchestration.calendars import NEW_YORK, last_closed_session
 from orchestration.disk import disk_full, is_disk_full
@@ -39,6 +40,8 @@ GROUP = "ingest"
 NETWORK_RETRIES = dg.RetryPolicy(max_retries=2, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
+# a first run of ten years of daily holdings takes half of it
+RUN_LOCK_SECONDS = 3600.0
 # the sandbox is on this machine
 SANDBOX_RPS = 10_000.0
 
@@ -146,9 +149,52 @@ def ready() -> tuple[Settings, Lake]:
         SettingsError: A setting is missing or wrong, or the data directory cannot be written to.
         LakeError: The data directory holds another source, or files that cannot be its own.
     """
+    usable_directory()
     settings = load_settings()
-    check_folder("SMALLCAP_DATA_DIR", settings.data_dir)
     return settings, Lake(settings.data_dir, settings.source, accept_losses=settings.accept_losses)
+
+
+def usable_directory() -> Path:
+    """The data directory, which this user can write to.
+
+    Raises:
+        SettingsError: As `ready`.
+    """
+    data_dir = load_settings().data_dir
+    check_folder("SMALLCAP_DATA_DIR", data_dir)
+    return data_dir
+
+
+@contextmanager
+def one_run_at_a_time(data_dir: Path, say: Callable[[str], None]) -> Generator[None]:
+    """Wait until no other run writes to a data directory, and keep others out; a run that is killed lets go by itself.
+
+    Args:
+        data_dir: The data directory, which can be written to.
+        say: Told once where this run has to wait.
+
+    Raises:
+        LakeError: Another run went on for longer than `RUN_LOCK_SECONDS`.
+    """
+    folder = data_dir / "build"
+    folder.mkdir(parents=True, exist_ok=True)
+    # the same object in all of a process: a command and the executor that it calls are one run
+    lock = FileLock(folder / ".run.lock", is_singleton=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(f"another run is writing to {data_dir}: this one waits for it to end")
+        try:
+            lock.acquire(timeout=RUN_LOCK_SECONDS)
+        except Timeout:
+            raise LakeError(
+                f"Another run has been writing to {data_dir} for {RUN_LOCK_SECONDS / 60:.0f} minutes, so this one "
+                "asked, built and published nothing. Let the other one end, or end it, and run again."
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
