@@ -19,13 +19,16 @@ FORCE ?=
 ONLY ?=
 COUNT ?= 100
 SEED ?=
+KILLS ?= 200
+READERS ?= 16
 MODEL ?=
 PORT := 3000
 # who reaches the UI can start runs: nobody but this machine does, unless HOST says otherwise
 HOST := 127.0.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-next lint live run ui status query diff doctor backup restore bench mutants mutants-python dictionary docs lock clean
+.PHONY: help setup test test-next lint live run ui status query diff doctor backup restore bench mutants mutants-python \
+	chaos faults dictionary docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -104,6 +107,12 @@ mutants: setup ## small changes to the SQL that no unit test notices: make mutan
 mutants-python: setup ## the same for the Python that plans, dates and audits (mutmut)
 	@$(BIN)/mutmut run
 	@$(BIN)/python -m tests.mutation.python_survivors
+
+chaos: setup ## kill runs, let the next one repair, compare: make chaos KILLS=40 READERS=4 SEED=7
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) --readers $(READERS) $(if $(SEED),--seed $(SEED))
+
+faults: setup ## every fault of every vendor, and what becomes of it
+	@FAULTS=all $(BIN)/python -m pytest -q tests/faults
 
 dictionary: setup ## rewrite docs/data_dictionary.md from the dbt metadata
 	@$(BIN)/python -m orchestration.cli.dictionary

@@ -82,31 +82,27 @@ class Harness:
             self._urls[day] = self._open.enter_context(sandbox_server(moment))
         return self.directory.environment(day, self._urls[day])
 
-    def prepare(self, stages: Sequence[Stage], force: str = "") -> None:
-        """Make the history, run each stage once undisturbed, and keep what each of them starts from and ends with.
-
-        Args:
-            stages: Those that will be killed.
-            force: `--force` where the build is published already, so that it is published once more.
-        """
-        names = {stage.name for stage in stages}
-        kept = self.root / "kept-before"
-        if not kept.exists():
+    def prepare(self, stages: Sequence[Stage]) -> None:
+        """Make the history, run its stages once undisturbed, and keep what each of them starts from and ends with."""
+        if not (self.root / "kept-before").exists():
             self.left_alone(STAGES["whole run"], self.before)
             self.directory.keep("before")
         self.directory.restore("before")
-        if names & {"ask", "merge", "build", "publish", "retention", "whole run"} and not force:
-            for name, kept_as in (("ask", "asked"), ("build", "built"), ("publish", "published")):
-                if names - {"ask", "merge"} or name == "ask":
-                    self.left_alone(STAGES[name], self.day)
-                    self.directory.keep(kept_as)
-        for stage in stages:
-            if stage.name not in self.counts:
-                self.directory.restore(stage.begins)
-                self.left_alone(stage, self.day)
-            self.wanted[stage.name] = self.contents(stage)
+        names = {stage.name for stage in stages}
+        parts = ("ask",) if names <= {"ask", "merge"} else ("ask", "build", "publish")
+        for name, kept_as in zip(parts, ("asked", "built", "published"), strict=False):
+            stage = STAGES[name]
+            self.left_alone(stage, self.day)
+            self.wanted[name] = self.contents(stage)
             if found := self.wrong(stage):
-                raise SystemExit(f"{stage.name}: an undisturbed run is not whole: {'; '.join(found)}")
+                raise SystemExit(f"{name}: an undisturbed run is not whole: {'; '.join(found)}")
+            self.directory.keep(kept_as)
+        # the stages one after the other are the whole, and so are those that do the same under other limits
+        self.seconds["whole run"] = sum(self.seconds[name] for name in parts)
+        for name, like in (("merge", "ask"), ("retention", "publish"), ("whole run", "publish")):
+            self.wanted[name] = self.wanted.get(like, {})
+            self.seconds.setdefault(name, self.seconds.get(like, 0))
+            self.counts.setdefault(name, self.counts.get(like, Counter()))
 
     def left_alone(self, stage: Stage, day: str) -> None:
         """Run a stage to its end, and count how often it passes each of its points."""

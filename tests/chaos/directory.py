@@ -63,7 +63,9 @@ class Directory:
 
     def keep(self, name: str) -> None:
         """Remember the directory as it is under a name; the times of files are kept, as releases are known by them."""
-        subprocess.run(["cp", "-a", str(self.data), str(self.root / f"kept-{name}")], check=True)
+        kept = self.root / f"kept-{name}"
+        shutil.rmtree(kept, ignore_errors=True)
+        subprocess.run(["cp", "-a", str(self.data), str(kept)], check=True)
 
     def restore(self, name: str) -> None:
         """Make the directory what it was."""
