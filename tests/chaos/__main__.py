@@ -289,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong: list[str] = []
     try:
         with Harness(folder, seed, RANGE, BEFORE, DAY) as harness:
-            harness.prepare(stages)
+            harness.prepare([*stages, STAGES["whole run"]] if options.pairs else stages)
             print("undisturbed: " + ", ".join(f"{name} {s:.0f} s" for name, s in harness.seconds.items()), flush=True)
             if options.kills:
                 harness.kill(stages, options.kills, options.minutes)
