@@ -27,6 +27,7 @@ from orchestration.sandbox.server import sandbox_server
 from orchestration.settings import REPOSITORY
 from tests.chaos import checks
 from tests.chaos.directory import Directory, passed
+from tests.chaos.disks import ROOMS, can_mount, on_a_bad_disk
 from tests.chaos.points import STAGES, Stage
 
 # the cheapest history in which every stage has something to do: seven weeks of prices, four days of holdings
@@ -194,6 +195,19 @@ class Harness:
             if done >= kills or time.monotonic() > until:
                 return
 
+    def bad_disks(self, stages: Sequence[Stage]) -> None:
+        """Each stage on full disks and on one that is read-only, and again when there is room."""
+        if not can_mount(self.directory.data):
+            print("no small disks: that needs the command unshare and user namespaces, which are not to be had here")
+            return
+        for stage in stages:
+            for room in ROOMS.get(stage.name, ()):
+                name = "the disk is read-only" if room is None else f"the disk is full, {room} kB are left"
+                found = on_a_bad_disk(self.directory, stage, self.environment(self.day), room) + self.wrong(stage)
+                row = self.rows[stage.name, name]
+                row.kills, row.repaired, row.found = row.kills + 1, row.repaired + (not found), row.found + found
+                print(f"     {stage.name}: {name}{''.join(f'; WRONG {said}' for said in found)}", flush=True)
+
     def two_at_once(self, pairs: int) -> list[str]:
         """Start two whole runs at once: both pass, or one is refused in words; the tables are those of one."""
         wrong = []
@@ -256,7 +270,9 @@ class Harness:
         """What happened at each point."""
         lines = ["| stage | point | kills | repaired | differences |", "|---|---|---|---|---|"]
         for stage in STAGES.values():
-            for name in (*(point.name for point in stage.points), MOMENT):
+            order = [*(point.name for point in stage.points), MOMENT]
+            order += [name for of, name in self.rows if of == stage.name and name not in order]
+            for name in order:
                 row = self.rows.get((stage.name, name))
                 if row and (row.kills or row.not_reached):
                     lines.append(f"| {stage.name} | {name} | {row.kills} | {row.repaired} | {len(row.found)} |")
@@ -277,6 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stage", action="append", choices=STAGES, help="a stage, may be repeated (default: all)")
     parser.add_argument("--pairs", type=int, default=3, help="how often two runs start at once (default 3)")
     parser.add_argument("--readers", type=int, default=16, help="readers beside runs of three days (default 16)")
+    parser.add_argument("--no-disks", dest="disks", action="store_false", help="no full and no read-only disks")
     parser.add_argument("--minutes", type=float, default=24 * 60.0, help="no new chain of kills after so many minutes")
     parser.add_argument("--folder", type=Path, help="a folder to work in that is kept, with the history prepared")
     options = parser.parse_args(arguments)
@@ -293,6 +310,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("undisturbed: " + ", ".join(f"{name} {s:.0f} s" for name, s in harness.seconds.items()), flush=True)
             if options.kills:
                 harness.kill(stages, options.kills, options.minutes)
+            if options.disks:
+                harness.bad_disks(stages)
             wrong += harness.two_at_once(options.pairs)
             said = harness.read_over_runs(options.readers) if options.readers else {}
             print(f"\n{harness.table()}\n\nfound apart after a kill: {harness.apart}")
