@@ -62,7 +62,8 @@ def main(data: Path, stop: Path, seed: int) -> None:
             readings += 1
             mixed += found
             apart += is_apart
-        time.sleep(pick.uniform(0.05, 0.3))
+        # sixteen readers must leave the runs their time
+        time.sleep(pick.uniform(1, 4))
     print(json.dumps({"readings": readings, "errors": errors, "mixed": mixed, "apart": apart}))
 
 

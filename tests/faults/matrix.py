@@ -174,6 +174,7 @@ def parts(data: Path, table: str) -> str:
 
 
 def spoken(detail: str) -> str:
-    """The beginning of a message, without addresses and numbers that differ from run to run."""
+    """The beginning of a message, without addresses, numbers and words of libraries that differ from run to run."""
+    detail = re.sub(r"(attempts?: \w+): .*", r"\1", detail)
     plain = re.sub(r"127\.0\.0\.1(:\d+)?|port=\d+|0x[0-9a-f]+", "…", detail)
     return re.sub(r"(?<!HTTP )\b\d{2,}", "…", plain)[:70].rstrip()
