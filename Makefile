@@ -27,8 +27,7 @@ PORT := 3000
 HOST := 127.0.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-next lint live run ui status query diff doctor backup restore bench mutants mutants-python \
-	chaos faults dictionary docs lock clean
+.PHONY: help setup test test-next lint live run ui status query diff doctor backup restore bench mutants mutants-python chaos faults dictionary docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'

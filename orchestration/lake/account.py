@@ -114,10 +114,13 @@ def open_account(folder: Path) -> Account:
 
 
 def settle(folder: Path, account: Account) -> None:
-    """Give the part its name that a killed run had written into the account, and not yet named."""
-    for entry in account.parts:
-        written = unnamed(folder / entry.name)
-        if not (folder / entry.name).exists() and written.exists() and sha256_of(written) == entry.sha256:
+    """Give the part its name that a killed run had written into the account, and remove what it had not got so far."""
+    expected = {unnamed(folder / entry.name): entry for entry in account.parts}
+    for written in sorted(folder.glob(".*.tmp")):
+        entry = expected.get(written)
+        if entry is None:
+            written.unlink()
+        elif not (folder / entry.name).exists() and sha256_of(written) == entry.sha256:
             written.replace(folder / entry.name)
 
 

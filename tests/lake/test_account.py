@@ -113,6 +113,13 @@ def test_a_part_that_a_kill_left_before_its_account_does_not_count(tmp_path: Pat
     assert not list(folder.glob(".*"))
 
 
+def test_what_a_kill_left_under_a_name_that_never_comes_again_is_removed(tmp_path: Path, folder: Path) -> None:
+    shutil.copy(folder / PART, unnamed(folder / "part-00000007.parquet"))
+    (folder / ".account.json.tmp").write_text("{")
+    assert sorted(closes(Lake(tmp_path, "live")).values()) == [11.0, 12.0, 13.0]
+    assert not list(folder.glob(".*"))
+
+
 def test_a_directory_of_an_older_version_gets_its_accounts(tmp_path: Path, folder: Path) -> None:
     before = raw_accounts(tmp_path)
     for path in (tmp_path / "raw").glob("*/account.json"):
