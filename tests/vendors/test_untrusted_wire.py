@@ -1,4 +1,4 @@
-"""What a vendor, or whoever speaks in its name, can do on the wire: send us elsewhere, or send what fills the memory."""
+"""What a vendor, or who speaks in its name, can do on the wire: send us elsewhere, or send what fills the memory."""
 
 from __future__ import annotations
 
@@ -269,7 +269,7 @@ def test_blank_cells_of_a_workbook_in_xml_are_counted(make: Callable[[int], str]
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
 def test_no_encoding_hides_a_document_type(encoding):
-    with pytest.raises(ValueError, match="a document type|zero bytes"):
+    with pytest.raises(ValueError, match=r"a document type|zero bytes"):
         parse_xml(LAUGHS.encode(encoding))
 
 
