@@ -286,3 +286,14 @@ def test_the_refusals_hold_for_a_client_over_the_wire(vendor):
     assert BlackRock(connect("blackrock", vendor.url)).holdings("IWM", "239710", DAY).outcome == "blocked"
     with pytest.raises(VendorError, match="blocked: sent on to http://127"):
         Transport(connect("sec", vendor.url)).get("/x", {})
+
+
+def test_a_key_that_comes_back_as_a_number_is_in_no_refused_row(vendor):
+    key = "01234567890123456789012345678901"
+    twice = SERIES.replace(b'"1" offset', b'"2" offset').replace(
+        b"</observations>", SERIES.partition(b'100000">')[2].replace(b'"4.1"', f'"{key}"'.encode())
+    )
+    vendor.on("/fred", twice)
+    answer = Fred(connect("fred", vendor.url), key).observations("DGS10", DAY, DAY)
+    assert [row.row["value"] for row in answer.rejected] == ["***", "4.1"]
+    assert key not in repr(answer.rejected) + answer.detail
