@@ -30,7 +30,7 @@ TIMEOUT_SECONDS = 20
 SPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "smallcap-lake")
 
 _PACKAGE = re.compile(
-    r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>[^\s;\\]+)(?:\s*;\s*(?P<marker>[^\\]+))?"
+    r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?(?=\s*--hash|\s*$)"
 )
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
@@ -76,8 +76,7 @@ def _package(line: str) -> Package:
     found = _PACKAGE.match(line)
     if found is None:
         raise ValueError(f"{LOCK.name} has a line that names no package and version: {line[:80]}")
-    marker = (found["marker"] or "").partition("--hash")[0].strip()
-    return Package(found["name"], found["version"], marker, tuple(_HASH.findall(line)))
+    return Package(found["name"], found["version"], found["marker"] or "", tuple(_HASH.findall(line)))
 
 
 def weaknesses(packages: Sequence[Package], url: str = OSV) -> Iterator[tuple[Package, list[str]]]:
