@@ -121,7 +121,7 @@ def audit(packages: Sequence[Package], url: str = OSV) -> int:
     for package, names in found:
         say(f"{package.name} {package.version}: {', '.join(f'https://osv.dev/vulnerability/{name}' for name in names)}")
     if found:
-        say(f"audit: {len(found)} of {len(packages)} packages have a known weakness. Raise them: make lock")
+        say(f"audit: {len(found)} of {len(packages)} packages have a known weakness: raise them, and run make lock")
         return 1
     say(f"audit: no weakness is known of the {len(packages)} packages of {LOCK.name}")
     return 0

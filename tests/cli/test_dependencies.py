@@ -91,7 +91,7 @@ def test_a_known_weakness_fails_and_is_named(osv, capsys: pytest.CaptureFixture[
     both = "https://osv.dev/vulnerability/GHSA-1, https://osv.dev/vulnerability/GHSA-2"
     assert f"requests {version('requests')}: {both}" in lines
     assert f"duckdb {version('duckdb')}: https://osv.dev/vulnerability/PYSEC-3" in lines
-    assert lines[-1] == f"audit: 2 of {len(locked())} packages have a known weakness. Raise them: make lock"
+    assert lines[-1] == f"audit: 2 of {len(locked())} packages have a known weakness: raise them, and run make lock"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from orchestration.cli.diff import main as diff
 from orchestration.cli.doctor import main as doctor
 from orchestration.cli.query import main as query
 from orchestration.foreign_text import for_markdown, for_terminal, from_markdown
+from orchestration.lake.store import Lake, LakeError
 from orchestration.publish.brief import write_brief
 from orchestration.publish.release import publish
 from tests.lake.test_account import filled
@@ -68,6 +69,17 @@ def test_a_file_of_such_a_name_is_named_and_not_obeyed(
     said = capsys.readouterr().out
     assert "part-\\x1b[31m\\x1b]0;title\\x07\\x9b2J" in said
     assert not COMMANDS & set(said)
+
+
+@pytest.mark.parametrize("name", ["..", "../x", "/etc", "a/b", "", ".hidden", "x\0", "IWM\n", HOSTILE])
+def test_no_vendor_names_a_folder(data_dir: Path, name: str) -> None:
+    lake = Lake(data_dir, "live")
+    before = sorted(data_dir.parent.rglob("*"))
+    for suffix, folder in (("csv", name), (name, "IWM")):
+        with pytest.raises(LakeError, match="is no name of a folder or file"):
+            lake.archive(b"x", suffix, "direxion", folder)
+    assert sorted(data_dir.parent.rglob("*")) == before
+    assert lake.archive(b"x", "csv", "yahoo", "^RUT") == "files/yahoo/^RUT/2d711642b726b044.csv.gz"
 
 
 class Page(HTMLParser):
