@@ -39,9 +39,11 @@ from orchestration.lake.account import (
 from orchestration.lake.contracts import TABLES, RawTable
 from orchestration.lake.parts import (
     check_parts,
+    differing_columns,
     is_scattered,
     last_sequence,
     merge_small_parts,
+    parts_of,
     sync_folder,
     write_part,
 )
@@ -253,6 +255,23 @@ def _check_raw(data_dir: Path) -> None:
             + "remove what was altered and run once with SMALLCAP_ACCEPT_LOSSES=true: then what is missing counts as "
             + "lost. make doctor reads every file."
         )
+    found = list(_of_other_versions(data_dir))
+    if found:
+        raise LakeError(
+            "The raw zone was written by another version, so nothing is asked, built or published from it:\n  - "
+            + "\n  - ".join(found)
+            + "\nRun the version that wrote it, or convert these tables as CHANGELOG.md says under "
+            + '"Schema changes" of the version that changed them.'
+        )
+
+
+def _of_other_versions(data_dir: Path) -> Iterator[str]:
+    """Tables whose first or last part has other columns; a change of version lies between two parts."""
+    for folder, _ in _accounts(data_dir):
+        parts = parts_of(folder)
+        for part in {parts[0], parts[-1]} if parts and folder.name in TABLES else ():
+            if differing := differing_columns(part, TABLES[folder.name].schema):
+                yield f"{part} has other columns than this version reads: {', '.join(differing)}"
 
 
 def raw_problems(data_dir: Path, *, read_all: bool = False) -> list[str]:

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.repository_definition.valid_definitions import SINGLETON_REPOSITORY_NAME
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
@@ -108,6 +108,21 @@ def test_a_directory_of_the_sandbox_is_refused_to_a_live_run(sandbox_release):
 
 def test_the_run_cleared_away_an_old_one_of_the_history(sandbox_release):
     assert "housekeeping removed 1 runs older than 90 days" in sandbox_release.printed
+
+
+def test_a_table_materialized_alone_stands_and_says_what_is_published(sandbox_release, manifest):
+    """Nothing changed, so nothing is built; the page of the table says that readers have it."""
+    done = sandbox_release.call(
+        "dagster", TODAY, "asset", "materialize", "--select", "mart_breadth", "-m", "orchestration.definitions"
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "nothing changed since the last build" in done.stdout + done.stderr
+    with DagsterInstance.from_config(str(sandbox_release.root / "dagster")) as instance:
+        event = instance.get_latest_materialization_event(AssetKey("mart_breadth"))
+    assert event.run_id != manifest["dagster_run_id"]
+    metadata = event.asset_materialization.metadata
+    assert metadata["published"].value == f"Published as release {manifest['release_id']}."
+    assert metadata["dagster/row_count"].value == manifest["tables"]["mart_breadth"]["rows"]
 
 
 def test_directories_built_on_different_days_agree_on_every_common_session(sandbox_release, tmp_path):
