@@ -22,6 +22,7 @@ from orchestration.build.results import failures
 from orchestration.build.served import publication
 from orchestration.build.translator import Translator
 from orchestration.calendars import last_closed_session
+from orchestration.foreign_text import for_markdown
 from orchestration.ingest.common import plain_words
 from orchestration.lake.store import raw_accounts
 from orchestration.settings import REPOSITORY, load_settings
@@ -189,7 +190,7 @@ def _events(
                     asset_key=key.asset_key,
                     check_name=key.name,
                     severity=severity,
-                    description=result.get("message"),
+                    description=for_markdown(result.get("message") or ""),
                     metadata={**metadata, "failing rows": result.get("failures") or 0},
                 )
         elif status == "success":

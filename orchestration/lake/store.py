@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -52,6 +53,7 @@ LOCK_TIMEOUT_SECONDS = 600
 NAMED_PROBLEMS = 20
 # a holdings file: 3 ms, and 6 % larger than at the default level 9, which takes 26 ms
 GZIP_LEVEL = 4
+PLAIN_NAME = re.compile(r"[A-Za-z0-9^][A-Za-z0-9^._ -]*")
 
 
 class Lake:
@@ -175,7 +177,13 @@ class Lake:
         return _as_new(incoming)
 
     def archive(self, payload: bytes, suffix: str, *folders: str) -> str:
-        """Keep a sponsor's file as received, gzip-compressed, named by its hash; the path below raw/."""
+        """Keep a sponsor's file as received, gzip-compressed, named by its hash; the path below raw/.
+
+        Raises:
+            LakeError: A folder or the suffix is no plain name. Names that vendors write have no place in a path.
+        """
+        if odd := [name for name in (*folders, suffix) if not PLAIN_NAME.fullmatch(name)]:
+            raise LakeError(f"raw/files: {odd[0][:80]!r} is no name of a folder or file")
         digest = hashlib.sha256(payload).hexdigest()
         path = self.root.joinpath("files", *folders, f"{digest[:16]}.{suffix}.gz")
         if not path.exists():

@@ -35,7 +35,7 @@ def served(directory, sql: str) -> pd.DataFrame:
         return con.execute(sql).df()
 
 
-def test_a_run_needs_no_key_and_says_what_was_built_and_where(sandbox_release):
+def test_a_run_says_what_was_built_and_where(sandbox_release):
     assert "release sandbox-20261120" in sandbox_release.printed
     assert str(sandbox_release.data / "smallcap.duckdb") in sandbox_release.printed
     assert "warning:" not in sandbox_release.printed
@@ -106,6 +106,10 @@ def test_a_directory_of_the_sandbox_is_refused_to_a_live_run(sandbox_release):
     assert "Traceback" not in done.stderr
 
 
+def test_the_run_cleared_away_an_old_one_of_the_history(sandbox_release):
+    assert "housekeeping removed 1 runs older than 90 days" in sandbox_release.printed
+
+
 def test_a_table_materialized_alone_stands_and_says_what_is_published(sandbox_release, manifest):
     """Nothing changed, so nothing is built; the page of the table says that readers have it."""
     done = sandbox_release.call(
@@ -122,6 +126,7 @@ def test_a_table_materialized_alone_stands_and_says_what_is_published(sandbox_re
 
 
 def test_directories_built_on_different_days_agree_on_every_common_session(sandbox_release, tmp_path):
+    """The earlier one is built without a key, which the sandbox does not need."""
     earlier = SandboxDirectory(tmp_path)
     earlier.run("2026-11-18")
     for table, where in (
