@@ -27,7 +27,7 @@ PORT := 3000
 HOST := 127.0.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-next lint live run ui status query diff doctor backup restore bench mutants mutants-python chaos faults dictionary docs lock clean
+.PHONY: help setup test test-next lint live run ui status query diff doctor backup restore bench mutants mutants-python chaos faults dictionary docs audit sbom lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -121,6 +121,12 @@ docs: setup ## one page of all models, columns and lineage: data_lake/docs/index
 
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--no-strip-extras --group dev --group mutation pyproject.toml
+
+audit: setup ## known weaknesses of the packages in requirements.lock; without the network it says so and passes
+	@$(BIN)/python -m orchestration.cli.dependencies audit
+
+sbom: setup ## the packages of this version as a CycloneDX file, a software bill of materials
+	@$(BIN)/python -m orchestration.cli.dependencies sbom
 
 lock: ## rewrite requirements.lock and requirements-next.lock from pyproject.toml (needs uv)
 	$(COMPILE) -o requirements.lock

@@ -17,6 +17,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._utils.log import create_console_logger
 
 from orchestration.calendars import NEW_YORK, is_session
+from orchestration.foreign_text import for_terminal
 from orchestration.ingest.common import one_run_at_a_time, ready, usable_directory
 from orchestration.ingest.scope import months_to_ask
 from orchestration.settings import load_settings
@@ -50,7 +51,21 @@ def terminal(_: dg.InitLoggerContext) -> logging.Logger:
     """What assets say, for a terminal: why a step failed is said at the end, and not with Dagster's stack of causes."""
     lines = create_console_logger("smallcap", logging.INFO)
     lines.addFilter(lambda record: record.levelno < logging.ERROR)
+    lines.addFilter(_obeyed_by_no_terminal)
     return lines
+
+
+@dg.logger
+def console(_: dg.InitLoggerContext) -> logging.Logger:
+    """What a run that the UI started says, for the terminal of `make ui` and for the logs of its steps."""
+    lines = create_console_logger("dagster", logging.INFO)
+    lines.addFilter(_obeyed_by_no_terminal)
+    return lines
+
+
+def _obeyed_by_no_terminal(record: logging.LogRecord) -> bool:
+    record.msg, record.args = for_terminal(record.getMessage()), ()
+    return True
 
 
 daily_job = dg.define_asset_job(

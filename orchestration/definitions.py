@@ -4,7 +4,7 @@ import datetime as dt
 
 import dagster as dg
 
-from orchestration.automation import after_close, daily_job, one_process, terminal
+from orchestration.automation import after_close, console, daily_job, one_process, terminal
 from orchestration.build.assets import warehouse
 from orchestration.ingest.constituents import constituents
 from orchestration.ingest.etf_shares import etf_shares
@@ -40,6 +40,6 @@ defs = dg.Definitions(
     assets=dg.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, FRESH), ASSETS),
     jobs=[daily_job],
     schedules=[after_close],
-    loggers={"console": dg.colored_console_logger, "terminal": terminal},
+    loggers={"console": console, "terminal": terminal},
     executor=one_process,
 )

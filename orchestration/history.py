@@ -1,7 +1,8 @@
-"""Dagster's history of runs in SQLite, with connections that stay open."""
+"""Dagster's history of runs in SQLite: connections that stay open, and old runs that are forgotten."""
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sqlite3
 from collections import OrderedDict
@@ -15,9 +16,10 @@ import dagster as dg
 from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import RemoteJobOrigin
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SQLITE_BUSY_TIMEOUT_SECONDS, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.pool import QueuePool
 
 # settings of dagster.yaml that say where the history is kept
@@ -46,6 +48,55 @@ def open_history(home: Path, origin: RemoteJobOrigin | None = None) -> dg.Dagste
         made = partial(instance.create_run_for_job, remote_job_origin=origin)
         instance.create_run_for_job = made  # ty: ignore[invalid-assignment]
     return instance
+
+
+def forget_runs(instance: dg.DagsterInstance, before: dt.datetime) -> int:
+    """Remove the runs made before a moment: their events, results of checks, logs and files.
+
+    A run stays where it is the newest that filled some asset or some month of one: the pages of the assets show it.
+    Dagster's own deletion leaves the file of a run, the results of its checks and its logs, and waits for the disk
+    several times for each.
+
+    Args:
+        instance: The history. Only one in SQLite, which is the default, is touched.
+        before: Older runs are removed.
+
+    Returns:
+        How many runs were removed.
+    """
+    log = instance.event_log_storage
+    if not isinstance(log, SqliteEventLogStorage):
+        return 0
+    old = {run.run_id for run in instance.get_runs(dg.RunsFilter(created_before=before))}
+    old -= _runs_on_pages(log) if old else set()
+    for run_id in old:
+        if isinstance(log, EventLog):
+            log.close(run_id)
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{log.path_for_shard(run_id)}{suffix}").unlink(missing_ok=True)
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+    if old:
+        with log.index_connection() as connection:
+            for run_id in old:
+                log.delete_events_for_run(connection, run_id)
+                checked = AssetCheckExecutionsTable.c.run_id == run_id
+                connection.execute(AssetCheckExecutionsTable.delete().where(checked))
+    # last: a run that is still listed is found again where this is killed
+    for run_id in old:
+        instance.run_storage.delete_run(run_id)
+    return len(old)
+
+
+def _runs_on_pages(log: SqliteEventLogStorage) -> set[str]:
+    """The runs of the newest materialization of each asset and month."""
+    told = SqlEventLogStorageTable.c
+    newest = (
+        select(func.max(told.id))
+        .where(told.dagster_event_type == dg.DagsterEventType.ASSET_MATERIALIZATION.value)
+        .group_by(told.asset_key, told.partition)
+    )
+    with log.index_connection() as connection:
+        return set(connection.execute(select(told.run_id).where(told.id.in_(newest))).scalars())
 
 
 class EventLog(SqliteEventLogStorage):
@@ -93,6 +144,13 @@ class EventLog(SqliteEventLogStorage):
         if len(self._engines) > OPEN_DATABASES:
             self._engines.popitem(last=False)[1].dispose()
         return engine
+
+    def close(self, shard: str) -> None:
+        """Close one database, whose file may go then."""
+        with self._db_lock:
+            self._initialized_dbs.discard(shard)
+            if engine := self._engines.pop(shard, None):
+                engine.dispose()
 
     def wipe(self) -> None:
         """Forget everything: the files of the runs go, so their connections must."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
+from dagster._core.utils import make_new_run_id
 from filelock import FileLock
+
+from orchestration.housekeeping import HISTORY_DAYS
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
@@ -48,6 +53,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     config.option.loadscopereorder = False
     return ByWarehouse(config, log)
 
+
+# a key as FRED gives them, which must be found nowhere after a run
+PLANTED_KEY = "0planted0key0that0nobody0may0see"
 
 # three years of reports more would cost each directory ten seconds; tests of the reports ask for all
 FILINGS_START = "2024-06-30"
@@ -95,16 +103,16 @@ class SandboxDirectory:
             timeout=900,
         )
 
-    def run(self, today: str) -> str:
+    def run(self, today: str, **extra: str) -> str:
         """Run the job to its end; a failing one shows what it printed."""
-        done = self.call("orchestration.cli.run", today)
+        done = self.call("orchestration.cli.run", today, **extra)
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
         return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")
 def sandbox_release(tmp_path_factory: pytest.TempPathFactory) -> SandboxDirectory:
-    """A published sandbox warehouse as of 2026-11-20."""
+    """A published sandbox warehouse as of 2026-11-20, made with a key of FRED, where an old run was in the history."""
     root = tmp_path_factory.getbasetemp()
     # workers have folders of their own in one they share
     root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
@@ -113,9 +121,19 @@ def sandbox_release(tmp_path_factory: pytest.TempPathFactory) -> SandboxDirector
     with FileLock(root / "sandbox.lock"):
         if not printed.exists():
             directory.root.mkdir()
-            printed.write_text(directory.run("2026-11-20"), encoding="utf-8")
+            _leave_an_old_run(directory.root / "dagster")
+            printed.write_text(directory.run("2026-11-20", FRED_API_KEY=PLANTED_KEY), encoding="utf-8")
     directory.printed = printed.read_text(encoding="utf-8")
     return directory
+
+
+def _leave_an_old_run(home: Path) -> None:
+    home.mkdir()
+    shutil.copy(REPOSITORY / "orchestration" / "dagster.yaml", home)
+    made = dt.datetime.now(dt.UTC) - dt.timedelta(days=HISTORY_DAYS + 1)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        run = dg.DagsterRun(job_name="smallcap_daily", run_id=make_new_run_id(), status=dg.DagsterRunStatus.SUCCESS)
+        instance.run_storage.add_historical_run(run, made)
 
 
 class ReplayServer:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from orchestration.build.inputs import fingerprint
 from orchestration.build.project import DBT_PROJECT
 from orchestration.build.record import BuildRecordError, load_record, read_json, record_build
 from orchestration.build.results import failures
+from orchestration.build.served import publication
 from orchestration.build.translator import Translator
 from orchestration.calendars import last_closed_session
+from orchestration.foreign_text import for_markdown
 from orchestration.ingest.common import plain_words
 from orchestration.lake.store import raw_accounts
 from orchestration.settings import REPOSITORY, load_settings
@@ -29,6 +31,7 @@ from orchestration.settings import REPOSITORY, load_settings
 LINES_SHOWN = 15
 # what the steps print is told in parts: an event in Dagster's history costs more than what one line says
 LINES_TOLD_TOGETHER = 40
+RELEASE = dg.AssetKey("release")
 
 
 class BuildConfig(dg.Config):
@@ -54,7 +57,7 @@ def warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterato
     """One full, deterministic build; only this step opens the build database for writing.
 
     Whatever part was asked for, the whole is built: a partial build could not be published. Where nothing changed since
-    the last build, it stands as it is.
+    the last build, it stands as it is. Each table says under `published` whether readers have this build.
     """
     with plain_words():
         yield from _build(context, config)
@@ -76,7 +79,7 @@ def _build(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[A
     standing = None if config.force else _standing(settings.data_dir, inputs)
     if standing is not None:
         context.log.info("nothing changed since the last build: it stands as it is")
-        yield from _events(context, read_json(target / "manifest.json"), standing, build / "warehouse.duckdb")
+        yield from _events(context, settings.data_dir, target, standing)
         return
     (target / "run_results.json").unlink(missing_ok=True)
     try:
@@ -100,7 +103,7 @@ def _build(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[A
     if not (target / "run_results.json").exists():
         raise dg.Failure(f"The build did not begin:\n{said}", allow_retries=False)
     manifest, results = read_json(target / "manifest.json"), read_json(target / "run_results.json")["results"]
-    yield from _events(context, manifest, results, build / "warehouse.duckdb")
+    yield from _events(context, settings.data_dir, target, results)
     if said:
         failed = "\n  - ".join(failures(results, manifest)) or said
         raise dg.Failure(f"The build failed, nothing new is published:\n  - {failed}", allow_retries=False)
@@ -164,11 +167,17 @@ def _run_steps(context: dg.AssetExecutionContext, data_dir: Path, target: Path, 
 
 
 def _events(
-    context: dg.AssetExecutionContext, manifest: Mapping[str, Any], results: list[dict[str, Any]], database: Path
+    context: dg.AssetExecutionContext, data_dir: Path, target: Path, results: list[dict[str, Any]]
 ) -> Iterator[dg.Output | dg.AssetCheckResult]:
     """What was built and checked, of the part of the warehouse that the run asked for."""
-    counts = _row_counts(database)
+    manifest = read_json(target / "manifest.json")
+    counts = _row_counts(data_dir / "build" / "warehouse.duckdb")
     selected = context.op_execution_context.selected_output_names
+    invocation = read_json(target / "run_results.json")["metadata"]["invocation_id"]
+    publishes = RELEASE in context.job_def.asset_layer.selected_asset_keys
+    is_served, published = publication(data_dir, invocation, publishes=publishes)
+    if not is_served:
+        context.log.warning(published)
     for result in results:
         unique_id, status = result["unique_id"], result["status"]
         metadata = {"unique_id": unique_id, "Execution Duration": result["execution_time"]}
@@ -181,7 +190,7 @@ def _events(
                     asset_key=key.asset_key,
                     check_name=key.name,
                     severity=severity,
-                    description=result.get("message"),
+                    description=for_markdown(result.get("message") or ""),
                     metadata={**metadata, "failing rows": result.get("failures") or 0},
                 )
         elif status == "success":
@@ -189,7 +198,7 @@ def _events(
             table = unique_id.split(".")[2]
             if output in selected:
                 rows = {"dagster/row_count": counts[table]} if table in counts else {}
-                yield dg.Output(None, output_name=output, metadata={**metadata, **rows})
+                yield dg.Output(None, output_name=output, metadata={**metadata, **rows, "published": published})
 
 
 def _row_counts(database: Path) -> dict[str, int]:

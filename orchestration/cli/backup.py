@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestration.foreign_text import say
 from orchestration.lake.account import LakeError
 from orchestration.lake.inspection import inspect
 from orchestration.lake.store import raw_lock
@@ -30,18 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", help="where backups are kept, or the backup to restore")
     options = parser.parse_args(arguments)
     if not options.folder:
-        print(
-            "Name a folder: make backup TO=/mnt/backups, or make restore FROM=/mnt/backups/<backup>.", file=sys.stderr
-        )
+        say("Name a folder: make backup TO=/mnt/backups, or make restore FROM=/mnt/backups/<backup>.", error=True)
         return 1
     try:
         data_dir = load_settings_to_read().data_dir
         folder = Path(options.folder).expanduser().absolute()
         said = backup(data_dir, folder) if options.what == "backup" else restore(data_dir, folder)
     except (SettingsError, LakeError, OSError) as error:
-        print(error, file=sys.stderr)
+        say(error, error=True)
         return 1
-    print(said)
+    say(said)
     return 0
 
 

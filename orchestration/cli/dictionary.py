@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from orchestration.foreign_text import say
 from orchestration.publish.tables import PublishRefused, Table, published_tables
 from orchestration.settings import REPOSITORY
 
@@ -79,11 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         text = render(current_tables())
     except (dg.DagsterInvalidDefinitionError, PublishRefused) as error:
-        print(error, file=sys.stderr)
+        say(error, error=True)
         return 1
     options.path.parent.mkdir(parents=True, exist_ok=True)
     options.path.write_text(text, encoding="utf-8")
-    print(f"wrote {options.path}")
+    say(f"wrote {options.path}")
     return 0
 
 

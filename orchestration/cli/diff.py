@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.foreign_text import say
 from orchestration.publish.files import duckdb_connection
 from orchestration.publish.manifest import load_manifest
 from orchestration.publish.release import LATEST, latest_release, releases
@@ -212,12 +213,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("b", nargs="?", default=LATEST, help="newer release (default: latest)")
     options = parser.parse_args(arguments)
     try:
-        print(render(diff(load_settings_to_read().data_dir, options.a, options.b)))
+        say(render(diff(load_settings_to_read().data_dir, options.a, options.b)))
     except (SettingsError, UnknownReleaseError) as error:
-        print(error, file=sys.stderr)
+        say(error, error=True)
         return 1
     except duckdb.Error as error:
-        print(f"A release cannot be read: {' '.join(str(error).split())}", file=sys.stderr)
+        say(f"A release cannot be read: {' '.join(str(error).split())}", error=True)
         return 1
     return 0
 

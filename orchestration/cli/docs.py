@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestration.foreign_text import say
 from orchestration.settings import REPOSITORY, SettingsError, load_settings_to_read
 
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     page = data / "docs" / "index.html"
     page.parent.mkdir(exist_ok=True)
     (made / "static_index.html").replace(page)
-    print(f"wrote {page}")
+    say(f"wrote {page}")
     return 0
 
 
@@ -52,7 +53,7 @@ def _generate(data: Path, target: Path) -> subprocess.CompletedProcess[str]:
 
 
 def _fail(message: str) -> int:
-    print(message, file=sys.stderr)
+    say(message, error=True)
     return 1
 
 

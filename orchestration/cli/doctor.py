@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from orchestration.foreign_text import say
 from orchestration.lake.inspection import inspect
 from orchestration.lake.store import raw_accounts, raw_lock
 from orchestration.publish.losses import raw_losses
@@ -20,11 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         data_dir = load_settings_to_read().data_dir
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        say(error, error=True)
         return 1
     raw = data_dir / "raw"
     if not raw.is_dir():
-        print(f"{raw} does not exist: nothing was stored yet. Run: make run", file=sys.stderr)
+        say(f"{raw} does not exist: nothing was stored yet. Run: make run", error=True)
         return 1
     with raw_lock(data_dir):
         found = inspect(data_dir)
@@ -33,12 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         latest = load_manifest(data_dir / "exports" / LATEST) or {}
         found = list(raw_losses(latest.get("raw", {}), raw_accounts(data_dir)))
     for problem in found:
-        print(problem)
+        say(problem)
     if found:
-        print(f"\n{len(found)} problems in {raw}. Restore these files from a backup, and move foreign ones out.")
+        say(f"\n{len(found)} problems in {raw}. Restore these files from a backup, and move foreign ones out.")
         return 1
     parts, received = (sum(1 for _ in raw.glob(pattern)) for pattern in ("*/part-*.parquet", "files/**/*.gz"))
-    print(f"{raw}: {parts:,} parts and {received:,} files as received, all as they were stored")
+    say(f"{raw}: {parts:,} parts and {received:,} files as received, all as they were stored")
     return 0
 
 

@@ -7,14 +7,17 @@ shell and no make looks at its quotes and dollar signs.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import duckdb
 
+from orchestration.foreign_text import say
 from orchestration.publish.files import duckdb_connection
 from orchestration.publish.served import NAME
 from orchestration.settings import SettingsError, load_settings_to_read
@@ -57,7 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with duckdb_connection(settings.data_dir, path, read_only=True) as con:
             answer = con.sql(sql)
             if answer is not None:
-                answer.show(max_width=width, max_rows=options.rows)
+                # DuckDB writes out control characters, and leaves those that turn the direction of writing
+                shown = io.StringIO()
+                with redirect_stdout(shown):
+                    answer.show(max_width=width, max_rows=options.rows)
+                say(shown.getvalue().rstrip("\n"))
     except duckdb.Error as error:
         return _fail(_one_line(error))
     return 0
@@ -76,7 +83,7 @@ def _one_line(error: duckdb.Error) -> str:
 
 
 def _fail(message: str) -> int:
-    print(message, file=sys.stderr)
+    say(message, error=True)
     return 1
 
 

@@ -8,12 +8,12 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from orchestration.disk import DISK_FULL, disk_full, is_disk_full, says_disk_full
+from orchestration.foreign_text import from_markdown, say
 from orchestration.lake.store import LakeError
 from orchestration.settings import REPOSITORY, Settings, SettingsError, check_folder, load_settings
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         data_dir = usable_directory()
-        with one_run_at_a_time(data_dir, partial(print, flush=True)):
+        with one_run_at_a_time(data_dir, say):
             settings, _ = ready()
             return _run(settings, _home(), force)
     except (SettingsError, LakeError) as error:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    print(message, file=sys.stderr)
+    say(message, error=True)
     return 1
 
 
@@ -67,7 +67,7 @@ def _run(settings: Settings, home: Path, force: bool) -> int:
 
     first, last = months_to_ask(settings)
     clock = f"{settings.now():%Y-%m-%d %H:%M %Z}"
-    print(f"smallcap-lake: source {settings.source}, clock {clock}, {first:%Y-%m} to {last:%Y-%m}", flush=True)
+    say(f"smallcap-lake: source {settings.source}, clock {clock}, {first:%Y-%m} to {last:%Y-%m}")
     config = {**QUIET, "ops": {"warehouse": {"config": {"force": force}}}}
     with open_history(home, job_origin()) as instance:
         result = defs.resolve_job_def("smallcap_daily").execute_in_process(
@@ -76,22 +76,23 @@ def _run(settings: Settings, home: Path, force: bool) -> int:
     less = ""
     for check in result.get_asset_check_evaluations():
         if check.check_name == "vendors_answer" and not check.passed:
-            less = check.description or ""
+            less = from_markdown(check.description or "")
         elif not check.passed:
-            print(f"warning: {check.asset_key.to_user_string()}, {check.check_name}: {check.description or 'failed'}")
+            description = from_markdown(check.description or "failed")
+            say(f"warning: {check.asset_key.to_user_string()}, {check.check_name}: {description}")
     if less:
-        print(f"this run got less than everything:\n{less}")
+        say(f"this run got less than everything:\n{less}")
     failures = (_explanation(event, settings.data_dir) for event in result.get_step_failure_events())
     for said in dict.fromkeys(failures):
-        print(f"\n{said}", file=sys.stderr)
+        say(f"\n{said}", error=True)
     if not result.success:
         return 1
     for event in result.asset_materializations_for_node("release"):
         said = {name: value.value for name, value in event.metadata.items()}
-        print(f"release {said['release']} ({said['status']}): {said['dagster/row_count']:,} rows")
-        print(f"  SQL      {said['served_database']}")
-        print(f"  Parquet  {settings.data_dir / 'exports' / 'latest'}")
-    print(f"done in {time.monotonic() - started:.0f} s; more: make status")
+        say(f"release {said['release']} ({said['status']}): {said['dagster/row_count']:,} rows")
+        say(f"  SQL      {said['served_database']}")
+        say(f"  Parquet  {settings.data_dir / 'exports' / 'latest'}")
+    say(f"done in {time.monotonic() - started:.0f} s; more: make status")
     return 0
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import duckdb
 
 from orchestration.build.record import BuildRecordError, load_record
+from orchestration.foreign_text import say
 from orchestration.ingest.unanswered import unanswered
 from orchestration.lake.contracts import TABLES
 from orchestration.publish.audit import audit
@@ -416,10 +417,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         found = status(load_settings_to_read())
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        say(error, error=True)
         return 1
     with suppress(BrokenPipeError):
-        print(json.dumps(asdict(found), indent=2) if options.json else render(found))
+        say(json.dumps(asdict(found), indent=2) if options.json else render(found))
     return 0
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from orchestration.foreign_text import say
 from orchestration.settings import REPOSITORY
 
 # how long Dagster may take to end its own processes, and what is left of them after that
@@ -89,7 +90,7 @@ def _end_session(leader: int) -> None:
 
 
 def _fail(message: str) -> int:
-    print(message, file=sys.stderr)
+    say(message, error=True)
     return 1
 
 

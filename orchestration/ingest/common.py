@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from orchestration.calendars import NEW_YORK, last_closed_session
 from orchestration.disk import disk_full, is_disk_full
+from orchestration.foreign_text import for_markdown
 from orchestration.ingest.batch import Batch
 from orchestration.ingest.plots import A_YEAR, line_plot, rows_by_month
 from orchestration.lake.contracts import TABLES
@@ -266,13 +267,19 @@ def pictures(session: Session, table: str, date: str, lines: dict[str, pd.Series
 
 
 def preview(session: Session, table: str, date: str) -> dg.MetadataValue:
-    """The newest rows as they are stored."""
+    """The newest rows as they are stored: as a table, in whose cells nothing is taken for Markdown."""
     names = ", ".join(TABLES[table].columns.names[:10])
     rows = session.lake.query(
         f"select {names} from {table} where fetched_at <= ? order by {date} desc, ingest_seq desc limit 5",
         [session.now],
-    ).to_pandas()
-    return dg.MetadataValue.md(rows.to_markdown(index=False) if len(rows) else "*nothing stored yet*")
+    ).to_pylist()
+    if not rows:
+        return dg.MetadataValue.text("nothing stored yet")
+    return dg.MetadataValue.table([dg.TableRecord({name: _cell(value) for name, value in row.items()}) for row in rows])
+
+
+def _cell(value: Any) -> str | float | bool | None:
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)
 
 
 def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
@@ -339,7 +346,7 @@ def result(
                 check_name=name,
                 passed=found == 0,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=description,
+                description=for_markdown(description),
                 metadata={"found": found},
             )
             for name, (found, description) in checks.items()

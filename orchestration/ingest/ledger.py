@@ -6,6 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from orchestration.calendars import NEW_YORK, nyse
+from orchestration.foreign_text import for_markdown
 from orchestration.ingest.common import GROUP, OWNER, asset_metadata, reference_file
 from orchestration.ingest.unanswered import unanswered
 from orchestration.lake.contracts import MOMENT
@@ -74,7 +75,7 @@ def request_ledger() -> dg.MaterializeResult:
                 check_name="vendors_answer",
                 passed=not missing,
                 severity=dg.AssetCheckSeverity.WARN,
-                description="\n".join(missing) or "every vendor answers",
+                description=for_markdown("\n".join(missing) or "every vendor answers"),
             )
         ],
     )

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from orchestration.lake.account import PATTERN, LakeError
 from orchestration.lake.contracts import TABLES
+from orchestration.lake.parts import differing_columns
 from orchestration.lake.store import raw_problems
 
 RECEIVED = "files"
@@ -36,16 +37,10 @@ def _other_columns(data_dir: Path) -> Iterator[str]:
     for name, table in sorted(TABLES.items()):
         for part in sorted((data_dir / "raw" / name).glob(PATTERN)):
             try:
-                schema = pq.read_schema(part)
+                if differing := differing_columns(part, table.schema):
+                    yield f"{part} has other columns than this version reads: {', '.join(differing)}"
             except (pa.ArrowException, OSError) as error:
                 yield f"{part} cannot be read: {error}"
-                continue
-            wanted, given = ({field.name: field.type for field in one} for one in (table.schema, schema))
-            if wanted != given:
-                differing = sorted(
-                    column for column in wanted.keys() | given.keys() if wanted.get(column) != given.get(column)
-                )
-                yield f"{part} has other columns than this version reads: {', '.join(differing)}"
 
 
 def _received_files(data_dir: Path) -> Iterator[str]:

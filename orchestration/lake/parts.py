@@ -84,6 +84,12 @@ def check_parts(folder: Path) -> None:
             )
 
 
+def differing_columns(part: Path, schema: pa.Schema) -> list[str]:
+    """Columns that a part has and a table has not, or that have other types there; raises where it cannot be read."""
+    wanted, given = ({field.name: field.type for field in one} for one in (schema, pq.read_schema(part)))
+    return sorted(column for column in wanted.keys() | given.keys() if wanted.get(column) != given.get(column))
+
+
 def is_scattered(folder: Path) -> bool:
     """Whether a raw table has many small parts that can be merged; looks at names and sizes only."""
     return sum(len(run) - 1 for run in _small_runs(folder)) >= SMALL_PARTS

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -38,9 +39,11 @@ from orchestration.lake.account import (
 from orchestration.lake.contracts import TABLES, RawTable
 from orchestration.lake.parts import (
     check_parts,
+    differing_columns,
     is_scattered,
     last_sequence,
     merge_small_parts,
+    parts_of,
     sync_folder,
     write_part,
 )
@@ -50,6 +53,7 @@ LOCK_TIMEOUT_SECONDS = 600
 NAMED_PROBLEMS = 20
 # a holdings file: 3 ms, and 6 % larger than at the default level 9, which takes 26 ms
 GZIP_LEVEL = 4
+PLAIN_NAME = re.compile(r"[A-Za-z0-9^][A-Za-z0-9^._ -]*")
 
 
 class Lake:
@@ -173,7 +177,13 @@ class Lake:
         return _as_new(incoming)
 
     def archive(self, payload: bytes, suffix: str, *folders: str) -> str:
-        """Keep a sponsor's file as received, gzip-compressed, named by its hash; the path below raw/."""
+        """Keep a sponsor's file as received, gzip-compressed, named by its hash; the path below raw/.
+
+        Raises:
+            LakeError: A folder or the suffix is no plain name. Names that vendors write have no place in a path.
+        """
+        if odd := [name for name in (*folders, suffix) if not PLAIN_NAME.fullmatch(name)]:
+            raise LakeError(f"raw/files: {odd[0][:80]!r} is no name of a folder or file")
         digest = hashlib.sha256(payload).hexdigest()
         path = self.root.joinpath("files", *folders, f"{digest[:16]}.{suffix}.gz")
         if not path.exists():
@@ -245,6 +255,23 @@ def _check_raw(data_dir: Path) -> None:
             + "remove what was altered and run once with SMALLCAP_ACCEPT_LOSSES=true: then what is missing counts as "
             + "lost. make doctor reads every file."
         )
+    found = list(_of_other_versions(data_dir))
+    if found:
+        raise LakeError(
+            "The raw zone was written by another version, so nothing is asked, built or published from it:\n  - "
+            + "\n  - ".join(found)
+            + "\nRun the version that wrote it, or convert these tables as CHANGELOG.md says under "
+            + '"Schema changes" of the version that changed them.'
+        )
+
+
+def _of_other_versions(data_dir: Path) -> Iterator[str]:
+    """Tables whose first or last part has other columns; a change of version lies between two parts."""
+    for folder, _ in _accounts(data_dir):
+        parts = parts_of(folder)
+        for part in {parts[0], parts[-1]} if parts and folder.name in TABLES else ():
+            if differing := differing_columns(part, TABLES[folder.name].schema):
+                yield f"{part} has other columns than this version reads: {', '.join(differing)}"
 
 
 def raw_problems(data_dir: Path, *, read_all: bool = False) -> list[str]:

@@ -5,6 +5,7 @@ import dagster as dg
 from orchestration.build.assets import warehouse
 from orchestration.build.project import DBT_PROJECT
 from orchestration.build.record import read_json
+from orchestration.housekeeping import clear_away
 from orchestration.ingest.common import OWNER, plain_words
 from orchestration.publish.release import publish
 from orchestration.publish.tables import published_tables
@@ -23,13 +24,17 @@ READ = {table.name for table in TABLES} | {table.open_edition.name for table in 
     tags={"layer": "publish"},
     metadata={"dagster/column_schema": dg.TableSchema([dg.TableColumn("table", "every published table")])},
 )
-def release() -> dg.MaterializeResult:
+def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """The audited release: Parquet with its manifest, the served database, and `latest`, which moves last.
 
     Refused where the newest build failed a test, whatever run this asset is started from.
     """
     with plain_words():
-        done = publish(load_settings())
+        settings = load_settings()
+        done = publish(settings)
+    is_done, said = clear_away(context.instance, settings.data_dir)
+    if said:
+        (context.log.info if is_done else context.log.warning)(said)
     tables = [dg.TableRecord({"table": name, "rows": rows}) for name, rows in sorted(done.tables.items())]
     return dg.MaterializeResult(
         metadata={

@@ -36,6 +36,7 @@ from orchestration.sandbox.membership import (
 )
 from orchestration.sandbox.prices import bars
 from orchestration.sandbox.streams import stream
+from orchestration.sandbox.suspensions import Suspension, plan_suspensions
 from orchestration.sandbox.timeline import reconstitutions, timeline
 
 # A year before the first file, so that the first reconstitution has a year of moves behind it.
@@ -88,6 +89,7 @@ class History:
         reshuffles: Reconstitutions carried out.
         between: Additions and deletions outside them: session, company, bits before, bits after, why.
         leftovers: Deleted lines that funds still sell.
+        suspensions: Companies without trading, and from when to when.
     """
 
     blocks: list[Block] = field(default_factory=list)
@@ -103,6 +105,7 @@ class History:
     reshuffles: list[Reshuffle] = field(default_factory=list)
     between: list[tuple[int, int, int, int, str]] = field(default_factory=list)
     leftovers: list[Leftover] = field(default_factory=list)
+    suspensions: list[Suspension] = field(default_factory=list)
 
     def block(self, session: int) -> Block:
         """The quarter of a session."""
@@ -226,6 +229,9 @@ class _Simulation:
         plan = plan_quarter(draws, first, last, self.caps, prices, plain, list(free), giant)
         used = {event.detail for event in plan.events if event.kind == "ticker_reuse"}
         self.gone_tickers = [item for item in self.gone_tickers if item[1] not in used]
+        quiet = plain.copy()
+        quiet[[event.company for event in plan.events if event.company < known]] = False
+        halts = plan_suspensions(stream(self.seed, "suspensions", str(month)), first, last, self.caps, quiet)
         self._make_room(draws, plan.newcomers, plan.events)
         count = len(self.caps)
         noise = student(draws, 5, (last - first, count)) * self.risk
@@ -251,6 +257,11 @@ class _Simulation:
             fair[session - first, on] = self.caps[on] / shares[on]
             bits[session - first] = self.bits
         cents = self._as_printed(first, fair)
+        for halt in halts:
+            cents[halt.first - first : halt.last - first + 1, halt.company] = cents[
+                halt.first - first - 1, halt.company
+            ]
+        history.suspensions += halts
         history.blocks.append(Block(first, cents, bits))
         self.next = last
 

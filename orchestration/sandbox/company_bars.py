@@ -13,6 +13,7 @@ from orchestration.sandbox.holdings import prices_of
 from orchestration.sandbox.instruments import Instrument
 from orchestration.sandbox.prices import Bars, day_range
 from orchestration.sandbox.streams import autoregressive, share_of, stream
+from orchestration.sandbox.suspensions import without_trading
 from orchestration.sandbox.timeline import Clock, seed_table, timeline
 
 # shares that change hands in a day, of all there are
@@ -73,9 +74,11 @@ def company_bars(seed: int, symbol: str, company: int, end: int) -> tuple[Bars, 
     item = Instrument(symbol, _name(history, company, end), "", "stock", float(close[0]))
     # what a company does belongs to the company, whatever it is called
     opened, high, low = day_range(seed, replace(item, symbol=f"company {company}"), close, split, paid, total)
+    halted = without_trading(history.suspensions, company, when.first, len(close))
+    opened, high, low = (np.where(halted, close, part) for part in (opened, high, low))
     dividend = np.round(close * paid, 6)
     volume = _volume(seed, company, history.shares[company] * np.cumprod(split), total)
-    return Bars(item, close, opened, high, low, close, volume, dividend, split), listed
+    return Bars(item, close, opened, high, low, close, np.where(halted, 0, volume), dividend, split), listed
 
 
 def _name(history: History, company: int, end: int) -> str:

@@ -38,6 +38,7 @@ class Truth:
         spin_offs: session_date, company, cusip, ticker, child, child_cusip, child_ticker, part.
         share_splits: session_date, company, old_cusip, new_cusip, ticker, ratio.
         ticker_reuse: ticker, old_cusip, new_cusip, session_date.
+        suspensions: company, first, last (the first and the last session without trading).
         outflows: symbol, first, last, daily_part.
     """
 
@@ -50,6 +51,7 @@ class Truth:
     spin_offs: pd.DataFrame
     share_splits: pd.DataFrame
     ticker_reuse: pd.DataFrame
+    suspensions: pd.DataFrame
     outflows: pd.DataFrame
 
 
@@ -70,6 +72,7 @@ def truth(seed: int, last: dt.date) -> Truth:
         spin_offs=_spin_offs(history, events),
         share_splits=_share_splits(history, events),
         ticker_reuse=_reuse(history, events),
+        suspensions=_suspensions(history, first, end),
         outflows=pd.DataFrame(OUTFLOWS, columns=["symbol", "first", "last", "daily_part"]),
     )
 
@@ -252,3 +255,13 @@ def _reuse(history: History, events: list[Event]) -> pd.DataFrame:
             if former.ticker == event.detail and old.session < event.session:
                 rows.append((event.detail, former.cusip, new.cusip, timeline().dates[event.session]))
     return pd.DataFrame(rows, columns=["ticker", "old_cusip", "new_cusip", "session_date"])
+
+
+def _suspensions(history: History, first: int, end: int) -> pd.DataFrame:
+    dates = timeline().dates
+    rows = [
+        (item.company, dates[item.first], dates[item.last])
+        for item in history.suspensions
+        if first <= item.first and item.last < end
+    ]
+    return pd.DataFrame(rows, columns=["company", "first", "last"])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from orchestration.vendors.http import Outcome, Transport, VendorError, is_web_page
+
+# of why a request ended as it did; the longest of ours lists the columns of a file
+LONGEST_DETAIL = 1_000
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ def ask(transport: Transport, question: Question, work: Callable[[], Parsed]) ->
     except VendorError as error:
         parsed = Parsed(error.outcome, payload=_without_secrets(transport), detail=error.detail)
         status = error.http_status if error.http_status is not None else transport.trail.status
-    detail = redact(parsed.detail)
+    # vendors' own words are in it, as many as they like
+    detail = " ".join(redact(parsed.detail).split())[:LONGEST_DETAIL]
     transport.settle(parsed.outcome, detail)
     trail = transport.trail
     page = parsed.payload is not None and is_web_page(parsed.payload)
@@ -135,8 +139,14 @@ def ask(transport: Transport, question: Question, work: Callable[[], Parsed]) ->
         payload=parsed.payload,
         file_format="html" if page else parsed.file_format or question.file_format,
         rows=parsed.rows if parsed.outcome == "ok" else {},
-        rejected=parsed.rejected,
+        rejected=tuple(_redacted(row, redact) for row in parsed.rejected),
     )
+
+
+def _redacted(refused: Rejected, redact: Callable[[str], str]) -> Rejected:
+    """A refused row as it may be kept: an answer can repeat the key where a number should be."""
+    row = {name: redact(value) if isinstance(value, str) else value for name, value in refused.row.items()}
+    return replace(refused, detail=redact(refused.detail), row=row)
 
 
 def _without_secrets(transport: Transport) -> bytes | None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 import tenacity
@@ -51,6 +51,12 @@ TRIPPING: frozenset[Outcome] = frozenset({"rate_limited", "blocked", "unreachabl
 TRIP_AFTER = 5
 # a connection takes a tenth of a second; who has none by then is not there
 CONNECT_SECONDS = 10.0
+# Unpacked. The largest answers are reports to the SEC, of some ten megabytes; as a tree, XML takes ten times its size.
+LARGEST_BODY_BYTES = 100_000_000
+CHUNK_BYTES = 65_536
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# where a vendor sends us on and on, its own address answers after one or two
+MOST_REDIRECTS = 5
 
 _SECRET_PARAMETER = re.compile(r"\b(api_key|crumb)('?\s*[=:]\s*'?)[^&\s'\"]+", re.IGNORECASE)
 _PAGE = re.compile(rb"<(!doctype|html)\b", re.IGNORECASE)
@@ -125,6 +131,10 @@ class Connection:
             return url
         base, parts = urlsplit(self.base_url), urlsplit(url)
         return urlunsplit((base.scheme, base.netloc, parts.path or "/", parts.query, ""))
+
+    def stays(self, url: str) -> bool:
+        """Whether an address is on the vendor's own scheme, host and port."""
+        return _origin(url) == _origin(self.root)
 
     def redact(self, text: str) -> str:
         """Replace every secret in a text by ***."""
@@ -202,6 +212,48 @@ def unreached(connection: Connection) -> str:
         return f"no connection to {there} within {CONNECT_SECONDS:.0f} s"
 
 
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def next_address(url: str, status: int, headers: Mapping[str, str], stays: Callable[[str], bool]) -> str | None:
+    """Where a vendor sends us on to; None where it answers.
+
+    Args:
+        url: What was asked.
+        status: HTTP status of the answer.
+        headers: Its headers, names in lower case.
+        stays: Whether an address may be asked in the vendor's place.
+
+    Raises:
+        VendorError: `blocked`, where it is not an address of this vendor: whoever is there must learn no key and no
+            cookie, and must not be asked in its name. The detail names scheme and host, never the rest.
+    """
+    onward = headers.get("location")
+    if status not in REDIRECTS or not onward:
+        return None
+    try:
+        address = urljoin(url, onward)
+        if stays(address):
+            return address
+        parts = urlsplit(address)
+        where = f"{parts.scheme}://{parts.hostname}"
+    except ValueError:
+        where = "an address that cannot be read"
+    raise VendorError("blocked", f"sent on to {where[:80]}, which is not this vendor (HTTP {status})", status)
+
+
+def too_many_redirects(status: int) -> VendorError:
+    """What a vendor that sends us on without end did."""
+    return VendorError("blocked", f"sent on more than {MOST_REDIRECTS} times (HTTP {status})", status)
+
+
+def too_large(status: int | None) -> VendorError:
+    """What a vendor did that sends more than any file has."""
+    return VendorError("malformed", f"a body of more than {LARGEST_BODY_BYTES // 1_000_000} MB", status)
+
+
 def redact_parameters(text: str) -> str:
     """Replace the values of api_key and crumb by ***, in a URL or in a printed dict."""
     return _SECRET_PARAMETER.sub(r"\1\2***", text)
@@ -267,6 +319,14 @@ class Pace:
             self._next = time.monotonic() + self._spacing
 
 
+class _Session(requests.Session):
+    """A session that goes nowhere by itself: where a vendor sends it on to is looked at first."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """No address, whatever the answer says."""
+        return None
+
+
 class Transport:
     """One vendor's line during one run: paced, retried, and cut after repeated failure. For one caller at a time."""
 
@@ -274,7 +334,7 @@ class Transport:
         self.connection = connection
         self.trail = Trail()
         self._pace = Pace(connection.rps)
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = not connection.is_local
         self._failures = 0
         self._last_failure = ""
@@ -312,20 +372,29 @@ class Transport:
         """GET a path of this vendor with retries.
 
         Raises:
-            VendorError: rate_limited or unreachable, after the last attempt.
+            VendorError: rate_limited or unreachable, after the last attempt; blocked where the vendor sends us on to
+                another host; malformed where the body is larger than any file has.
         """
         connection = self.connection
         target = connection.target(path, params)
 
         def once() -> Reply:
-            response = self._session.get(
-                connection.root + path,
-                params=dict(params),
-                headers=dict(headers or {}),
-                timeout=connection.timeout_seconds,
-            )
-            names = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status_code, names, response.content, target)
+            url, parameters = connection.root + path, dict(params)
+            for _ in range(MOST_REDIRECTS + 1):
+                with self._session.get(
+                    url,
+                    params=parameters,
+                    headers=dict(headers or {}),
+                    timeout=connection.timeout_seconds,
+                    stream=True,
+                ) as response:
+                    names = {name.lower(): value for name, value in response.headers.items()}
+                    onward = next_address(response.url, response.status_code, names, connection.stays)
+                    if onward is None:
+                        return Reply(response.status_code, names, _body(response), target)
+                    # the address of a redirect brings its own parameters
+                    url, parameters = onward, {}
+            raise too_many_redirects(response.status_code)
 
         return self.send(target, once, requests.exceptions.RequestException, _RETRIED)
 
@@ -400,6 +469,17 @@ class Transport:
         self.trail.status, self.trail.body = reply.status, reply.body
         pause = _retry_after(reply.headers.get("retry-after"))
         return _Try(reply, "", (reply.status == 429 or reply.status >= 500) and pause <= cap, pause)
+
+
+def _body(response: requests.Response) -> bytes:
+    """The body, unpacked while it is read; a small one that unpacks to gigabytes is given up on the way."""
+    parts, size = [], 0
+    for part in response.iter_content(CHUNK_BYTES):
+        size += len(part)
+        if size > LARGEST_BODY_BYTES:
+            raise too_large(response.status_code)
+        parts.append(part)
+    return b"".join(parts)
 
 
 def check_wire(reply: Reply) -> None:

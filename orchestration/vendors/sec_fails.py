@@ -7,7 +7,6 @@ are taken from them; how many shares were not delivered is left in the file.
 from __future__ import annotations
 
 import datetime as dt
-import io
 import re
 import zipfile
 import zlib
@@ -16,11 +15,10 @@ from dataclasses import dataclass, field
 from orchestration.vendors.answer import Parsed, Rejected
 from orchestration.vendors.http import Reply, VendorError
 from orchestration.vendors.tables import table
+from orchestration.vendors.zip_archive import open_archive
 
 ARCHIVE = "/files/data/fails-deliver-data"
 HEADER = ("SETTLEMENT DATE", "CUSIP", "SYMBOL", "QUANTITY (FAILS)", "DESCRIPTION", "PRICE")
-# A file has some 60,000 lines in four megabytes.
-LARGEST_BYTES = 200_000_000
 SECOND_HALF = 16
 
 _TRAILER = re.compile(r"Trailer record count (\d+)")
@@ -96,10 +94,8 @@ def read_fails(reply: Reply, period_end: dt.date) -> Parsed:
 
 def _text(reply: Reply) -> str:
     try:
-        with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
+        with open_archive(reply.body) as archive:
             (member,) = archive.infolist()
-            if member.file_size > LARGEST_BYTES:
-                raise VendorError("malformed", f"a text of {member.file_size} bytes", reply.status)
             return archive.read(member).decode("iso-8859-1")
     # what zipfile raises on a body that is damaged, encrypted or packed in another way
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError) as fault:

@@ -9,13 +9,23 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import yfinance as yf
-from curl_cffi import CurlOpt, requests
+from curl_cffi import CurlECode, CurlOpt, requests
 from curl_cffi.requests.exceptions import ConnectionError as CurlConnectionError
 from curl_cffi.requests.exceptions import IncompleteRead, RequestException, Timeout
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
-from orchestration.vendors.http import Reply, Transport, VendorError, is_web_page
+from orchestration.vendors.http import (
+    LARGEST_BODY_BYTES,
+    MOST_REDIRECTS,
+    Reply,
+    Transport,
+    VendorError,
+    is_web_page,
+    next_address,
+    too_large,
+    too_many_redirects,
+)
 
 Judge = Callable[[Reply, Mapping[str, Any]], dict[str, Any]]
 
@@ -36,8 +46,11 @@ class YahooSession(requests.Session):
     """
 
     def __init__(self, transport: Transport) -> None:
-        # libcurl reads proxies from the environment by itself
-        options = {CurlOpt.NOPROXY: "*"} if transport.connection.is_local else {}
+        # counted after unpacking, while it is read
+        options: dict[CurlOpt, Any] = {CurlOpt.MAXFILESIZE_LARGE: LARGEST_BODY_BYTES}
+        if transport.connection.is_local:
+            # libcurl reads proxies from the environment by itself
+            options[CurlOpt.NOPROXY] = "*"
         super().__init__(impersonate="chrome", curl_options=options)
         self.transport = transport
         self._expect("", lambda reply, params: {})
@@ -88,7 +101,7 @@ class YahooSession(requests.Session):
         connection = self.transport.connection
         local = connection.rebase(url)
         kwargs["timeout"] = connection.timeout_seconds
-        send = super().request
+        send = self._send
         if not self._path or self._path not in urlsplit(url).path:
             return self._ask_for_access(lambda: send(method, local, *args, **kwargs), url)
         params = kwargs.get("params") or {}
@@ -111,10 +124,45 @@ class YahooSession(requests.Session):
             self.payloads.append(reply.body)
         return response
 
+    def _send(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
+        """Send once, and go on to where Yahoo sends us, as long as that is Yahoo.
+
+        Raises:
+            VendorError: `blocked` where it is somebody else, `malformed` where the body is larger than any answer.
+        """
+        kwargs["allow_redirects"] = False
+        for _ in range(MOST_REDIRECTS + 1):
+            try:
+                response = super().request(method, url, *args, **kwargs)
+            except RequestException as error:
+                if error.code == CurlECode.FILESIZE_EXCEEDED:
+                    raise too_large(None) from None
+                raise
+            headers = {name.lower(): value for name, value in response.headers.items() if value is not None}
+            onward = next_address(response.url, response.status_code, headers, self._stays)
+            if onward is None:
+                return response
+            # as browsers do: what was asked is asked, a form is sent once, and the address brings its own parameters
+            method, url, args = "GET", onward, ()
+            kwargs = {name: value for name, value in kwargs.items() if name not in ("params", "data", "json")}
+        raise too_many_redirects(response.status_code)
+
+    def _stays(self, url: str) -> bool:
+        """Whether an address is Yahoo's: cookie, consent and data are on hosts of their own."""
+        connection = self.transport.connection
+        if connection.base_url is not None:
+            return connection.stays(url)
+        parts = urlsplit(url)
+        return parts.scheme == "https" and (parts.hostname or "").endswith(".yahoo.com") and parts.port in (None, 443)
+
     def _ask_for_access(self, send: Any, url: str) -> Any:
         """Cookie and crumb: one try, because the chart is served without them as well."""
         self.transport.pace()
-        response = send()
+        try:
+            response = send()
+        except VendorError as error:
+            # yfinance goes on without a cookie where there is no connection
+            raise CurlConnectionError(error.detail) from None
         bad = response.status_code != 200 or is_web_page(response.content) or len(response.content) > 64
         if urlsplit(url).path.endswith("/getcrumb") and bad:
             # yfinance would keep an error text as the crumb for the life of the process

@@ -19,6 +19,8 @@ from orchestration.cli.ui import main
 from orchestration.settings import REPOSITORY
 
 PATIENCE = 120
+# 127.0.0.1 in /proc/net/tcp, on a machine that stores the lowest byte first
+LOOPBACK = "0100007F"
 
 
 @pytest.fixture
@@ -70,6 +72,20 @@ def processes(port: int) -> dict[int, str]:
     return {pid: said for pid, (said, leader) in found.items() if leader in leaders}
 
 
+def listens_on(pids: set[int]) -> set[str]:
+    """Addresses of this machine on which processes listen for TCP, as Linux writes them."""
+    inodes = set()
+    for pid in pids:
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                inodes.add(str(descriptor.readlink()).removeprefix("socket:[").rstrip("]"))
+    lines = [
+        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    # state 0A is listening
+    return {line[1].partition(":")[0] for line in lines if line[3] == "0A" and line[9] in inodes}
+
+
 def test_a_port_that_is_taken_is_named_and_nothing_is_started(port: int, capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", port)):
         assert main(["--port", str(port)]) == 1
@@ -94,6 +110,8 @@ def test_an_interrupt_ends_all_of_it(start, port: int, name: signal.Signals) -> 
     parts = processes(port)
     assert any("dagster_webserver" in said for said in parts.values())
     assert any("dagster._daemon" in said for said in parts.values())
+    # nobody but this machine reaches any part of it
+    assert listens_on(set(parts)) == {LOOPBACK}
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.2", port), timeout=5):
         pass
     process.send_signal(name)

@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.lake.account import unnamed
+from orchestration.lake.account import open_account, save_account, unnamed
 from orchestration.lake.contracts import YAHOO_BAR
 from orchestration.lake.store import Lake, LakeError, raw_accounts, raw_problems
 from tests.lake.test_store import append, bar, closes
@@ -128,6 +129,19 @@ def test_a_directory_of_an_older_version_gets_its_accounts(tmp_path: Path, folde
     Lake(tmp_path, "live")
     assert raw_accounts(tmp_path) == before
     assert before[YAHOO_BAR.name] | {"head": ""} == {"parts": 4, "rows": 3, "head": ""}
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_part_with_the_columns_of_another_version_is_refused_by_name(tmp_path, folder: Path, number: int) -> None:
+    part = sorted(folder.glob("part-*.parquet"))[number]
+    pq.write_table(pq.read_table(part).drop_columns("volume"), part)
+    # as that version kept its account
+    (folder / "account.json").unlink()
+    save_account(folder, open_account(folder))
+    said = rf"written by another version, so nothing is asked(.|\n)*{part.name} has other columns .*: volume\nRun the"
+    for look in (lambda: Lake(tmp_path, "live"), lambda: raw_accounts(tmp_path)):
+        with pytest.raises(LakeError, match=said):
+            look()
 
 
 def test_an_unreadable_part_of_an_older_version_is_named(tmp_path: Path, folder: Path) -> None:

@@ -489,6 +489,68 @@ def test_takeovers_jump_to_their_price_and_end_without_a_split(con, company_of):
     assert called == (0,)
 
 
+def price_at(day: pd.Timestamp, company: int, sessions: int = 0) -> float:
+    """The market's price of a company so many sessions from a day."""
+    return float(prices_of(SEED, timeline().at(day.date()) + sessions)[0][company])
+
+
+def test_suspended_names_are_stale_until_they_trade_again(con, company_of):
+    """From the fifth session on; the first price after it is a return of one session, and no split."""
+    security_of = {company: security for security, company in company_of.items()}
+    halts = truth(SEED, LAST).suspensions
+    halts["security_id"] = halts["company"].map(security_of)
+    con.register("halts", halts.dropna())
+    prints = con.execute("""
+        select
+            halts.company,
+            halts.last,
+            prices.session_date,
+            count(*) filter (prices.session_date between halts.first and halts.last) over (
+                partition by halts.company, halts.first order by prices.session_date
+            ) as sessions_without_trading,
+            dim_session.session_index - before.session_index as sessions_since,
+            prices.is_stale,
+            daily.return_1d
+        from halts
+        inner join fct_security_price_daily as prices using (security_id)
+        inner join dim_session on prices.session_date = dim_session.session_date
+        inner join dim_session as began on halts.first = began.session_date
+        inner join dim_session as before on began.session_index = before.session_index + 1
+        left join mart_security_daily as daily
+            on prices.security_id = daily.security_id and prices.session_date = daily.session_date
+        where dim_session.session_index >= before.session_index
+        qualify min(prices.session_date) over (partition by halts.company, halts.first) = before.session_date
+        order by halts.company, prices.session_date
+    """).df()
+    # the files of one day after the other
+    within = prints[prints["session_date"] <= prints["last"]]
+    within = within[within["sessions_without_trading"] == within["sessions_since"]]
+    assert len(within) > 100
+    # the price before can be the one of the evening before it
+    frozen = [
+        price_at(row.session_date, row.company, -5) == price_at(row.session_date, row.company)
+        for row in within.itertuples()
+    ]
+    assert (within["is_stale"] == frozen).all()
+    assert within["is_stale"].sum() > 50
+    assert (within["return_1d"].dropna()[within["sessions_since"] > 0] == 0).all()
+    after = prints[prints["session_date"] > prints["last"]].groupby("company").head(1)
+    assert len(after) >= 10
+    assert not after["is_stale"].any()
+    compared = [
+        (row.return_1d, price_at(row.session_date, row.company) / price_at(row.session_date, row.company, -1) - 1)
+        for row in after.dropna(subset="return_1d").itertuples()
+    ]
+    assert len(compared) >= 5
+    assert all(moved == pytest.approx(move, abs=1e-9) for moved, move in compared)
+    assert max(abs(move) for _, move in compared) > 0.1
+    called = con.execute(
+        "select count(*) from halts inner join fct_security_action as action using (security_id) "
+        "where action.ex_date between halts.first and halts.last + interval 1 week"
+    ).fetchone()
+    assert called == (0,)
+
+
 def test_contributions_replicate_the_index(con):
     rows = con.execute(
         "select index_code, count(*), median(abs(error_pp)), max(abs(error_pp)), min(covered_weight_pct) "

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.repository_definition.valid_definitions import SINGLETON_REPOSITORY_NAME
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
@@ -35,7 +35,7 @@ def served(directory, sql: str) -> pd.DataFrame:
         return con.execute(sql).df()
 
 
-def test_a_run_needs_no_key_and_says_what_was_built_and_where(sandbox_release):
+def test_a_run_says_what_was_built_and_where(sandbox_release):
     assert "release sandbox-20261120" in sandbox_release.printed
     assert str(sandbox_release.data / "smallcap.duckdb") in sandbox_release.printed
     assert "warning:" not in sandbox_release.printed
@@ -106,7 +106,27 @@ def test_a_directory_of_the_sandbox_is_refused_to_a_live_run(sandbox_release):
     assert "Traceback" not in done.stderr
 
 
+def test_the_run_cleared_away_an_old_one_of_the_history(sandbox_release):
+    assert "housekeeping removed 1 runs older than 90 days" in sandbox_release.printed
+
+
+def test_a_table_materialized_alone_stands_and_says_what_is_published(sandbox_release, manifest):
+    """Nothing changed, so nothing is built; the page of the table says that readers have it."""
+    done = sandbox_release.call(
+        "dagster", TODAY, "asset", "materialize", "--select", "mart_breadth", "-m", "orchestration.definitions"
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "nothing changed since the last build" in done.stdout + done.stderr
+    with DagsterInstance.from_config(str(sandbox_release.root / "dagster")) as instance:
+        event = instance.get_latest_materialization_event(AssetKey("mart_breadth"))
+    assert event.run_id != manifest["dagster_run_id"]
+    metadata = event.asset_materialization.metadata
+    assert metadata["published"].value == f"Published as release {manifest['release_id']}."
+    assert metadata["dagster/row_count"].value == manifest["tables"]["mart_breadth"]["rows"]
+
+
 def test_directories_built_on_different_days_agree_on_every_common_session(sandbox_release, tmp_path):
+    """The earlier one is built without a key, which the sandbox does not need."""
     earlier = SandboxDirectory(tmp_path)
     earlier.run("2026-11-18")
     for table, where in (

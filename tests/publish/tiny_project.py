@@ -200,6 +200,12 @@ METAS: dict[str, dict[str, object]] = {
     "fct_price_daily": {"told_by_vendors": True, "headlines": {"symbol": ["^RUT", "IWM", "QQQ"]}},
     "fct_fund_filing": {"licence": "SEC EDGAR: public domain", "may_redistribute": True, "told_by_vendors": True},
 }
+# each of these is a command somewhere
+TERMINAL = "\x1b[31m\x1b]0;title\x07\x9b2J\r\x08\u202eltr\u2066\u200b\x7f"
+HOSTILE = (
+    "=cmd|' /C calc'!A0 +1 @SUM(A1) '; drop table dim_security; -- \" ../../../etc/passwd <script>alert(1)</script> "
+    "<img src=x onerror=alert(1)> `code` | [a](javascript:alert(1)) ![i](http://example.com/i.png) % " + TERMINAL
+)
 NOW = dt.datetime.fromisoformat("2025-02-28T18:00:00-05:00")
 
 
@@ -291,6 +297,7 @@ class Builds:
         "no reports": {"said": "false", "release_id": "r2"},
         "nothing": {"kept": "false", "said": "false"},
         "other sedol": {"sedol": "9AAAAA2", "release_id": "r2"},
+        "hostile": {"sedol": HOSTILE.replace("'", "''"), "release_id": "r2"},
         "open edition nowhere": {"open_as": "ephemeral"},
         "open edition with other columns": {"open_name": "title"},
     }

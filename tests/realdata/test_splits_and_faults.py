@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from tests.realdata.conftest import Directory
+
 pytestmark = pytest.mark.realdata
 
 
@@ -13,14 +15,23 @@ def prices_only(directory, **extra: str) -> None:
     directory.extra = {"SMALLCAP_VENDORS": "yahoo", "SMALLCAP_START": "2024-01-02", **extra}
 
 
-def test_a_history_continued_over_a_reverse_split_equals_the_one_fetched_after_it(directory, replay, tmp_path_factory):
+@pytest.fixture(scope="module")
+def fresh(replay, tmp_path_factory) -> Directory:
+    """All prices fetched after the reverse split of TZA on 2026-07-15."""
+    fresh = Directory(tmp_path_factory.mktemp("fresh"), replay.url)
+    prices_only(fresh)
+    replay.clear()
+    replay.today("2026-07-17")
+    fresh.run("2026-07-17")
+    replay.today(None)
+    return fresh
+
+
+def test_a_history_continued_over_a_reverse_split_equals_the_one_fetched_after_it(fresh, directory, replay):
     prices_only(directory)
     for day in ("2026-07-13", "2026-07-17"):
         replay.today(day)
         directory.run(day)
-    fresh = type(directory)(tmp_path_factory.mktemp("fresh"), replay.url)
-    prices_only(fresh)
-    fresh.run("2026-07-17")
     queries = {
         "levels": "select * exclude (available_at, is_availability_assumed, known_at) from fct_price_daily "
         "where symbol in ('TZA', 'TNA') order by 1, 2",
@@ -36,18 +47,15 @@ def test_a_history_continued_over_a_reverse_split_equals_the_one_fetched_after_i
     )
 
 
-def test_a_split_whose_second_pull_fails_is_rebased_from_what_is_stored(directory, replay, tmp_path_factory):
-    prices_only(directory, SMALLCAP_START="2026-01-02")
+def test_a_split_whose_second_pull_fails_is_rebased_from_what_is_stored(fresh, directory, replay):
+    prices_only(directory)
     replay.today("2026-07-13")
     directory.run("2026-07-13")
     replay.today("2026-07-17")
     # the first answer, with the split, arrives; the second pull of the whole symbol does not
     replay.faults([{"match": "chart/TZA.*period1", "kind": "status", "code": 503, "after": 1, "times": 50}])
     directory.run("2026-07-17")
-    fresh = type(directory)(tmp_path_factory.mktemp("fresh"), replay.url)
-    prices_only(fresh, SMALLCAP_START="2026-01-02")
     replay.clear()
-    fresh.run("2026-07-17")
     query = "select session_date, close, volume from fct_price_daily where symbol = 'TZA' order by 1"
     both = directory.sql(query).merge(fresh.sql(query), on="session_date", suffixes=("", "_fresh"), how="outer")
     assert len(both) > 100
@@ -58,26 +66,36 @@ def test_a_split_whose_second_pull_fails_is_rebased_from_what_is_stored(director
     assert directory.sql(query).equals(fresh.sql(query))
 
 
-@pytest.mark.parametrize(
-    ("fault", "outcome"),
-    [({"kind": "status", "code": 404}, "not_found"), ({"kind": "html200"}, "blocked")],
-    ids=["404", "html"],
-)
-def test_a_vendor_that_fails_for_everything_is_named_and_stops_nothing_else(directory, replay, fault, outcome):
+def test_vendors_that_fail_for_everything_are_named_and_stop_nothing_else(directory, replay):
+    """One that has no such page, one that sends a web page, and one that sends a bad bar among good ones."""
     directory.extra = {"SMALLCAP_START": "2026-06-01", "SMALLCAP_HOLDINGS_START": "2026-07-01"}
     replay.today("2026-08-21")
-    replay.faults([{"match": "/fred/", **fault}])
+    replay.faults(
+        [
+            {"match": "/fred/", "kind": "status", "code": 404},
+            {"match": "/varnish-api/", "kind": "html200"},
+            {"match": "chart/IWM.*period1", "kind": "negative_price", "index": 3},
+        ]
+    )
     printed = directory.run("2026-08-21")
     ledger = directory.sql("select vendor, outcome, count(*) as n from fct_request_ledger group by all")
-    assert outcome in set(ledger[ledger["vendor"] == "fred"]["outcome"])
-    assert "ok" not in set(ledger[ledger["vendor"] == "fred"]["outcome"])
-    assert ledger[(ledger["vendor"] == "yahoo") & (ledger["outcome"] == "ok")]["n"].sum() > 20
     status = directory.call("orchestration.cli.status", "2026-08-21").stdout
-    assert "fred macro" in status
-    assert outcome in status
-    assert f"fred: {outcome}" in printed
+    for vendor, dataset, outcome in (("fred", "macro", "not_found"), ("blackrock", "constituents", "blocked")):
+        found = set(ledger[ledger["vendor"] == vendor]["outcome"])
+        assert outcome in found
+        assert "ok" not in found
+        assert f"{vendor} {dataset}" in status
+        assert outcome in status
+        assert f"{vendor}: {outcome}" in printed
+    assert ledger[(ledger["vendor"] == "yahoo") & (ledger["outcome"] == "ok")]["n"].sum() > 20
     assert directory.sql("select count(*) as n from mart_return")["n"][0] > 0
     assert directory.sql("select count(*) as n from mart_macro_daily")["n"][0] == 0
+    bad = directory.raw("select rule, row_date, detail, row_json from {quarantine} where key = 'IWM'")
+    assert list(bad["rule"]) == ["non_positive_price"]
+    issue = directory.sql("select 1 as x from data_quality_issue where key = 'IWM' and rule = 'non_positive_price'")
+    assert len(issue) == 1
+    stored = directory.sql("select count(*) as n from fct_price_daily where symbol = 'IWM'")["n"][0]
+    assert stored == len(directory.sql("select 1 as x from fct_price_daily where symbol = 'SPY'")) - 1
 
 
 def test_all_vendors_down_publishes_nothing_and_the_next_run_asks_again(directory, replay):
@@ -99,32 +117,32 @@ def test_all_vendors_down_publishes_nothing_and_the_next_run_asks_again(director
     assert directory.sql("select count(*) as n from fct_price_daily")["n"][0] > 500
 
 
-def test_a_bad_bar_is_quarantined_with_its_reason_and_the_good_ones_are_kept(directory, replay):
-    prices_only(directory, SMALLCAP_START="2026-07-01")
-    replay.today("2026-08-21")
-    replay.faults([{"match": "chart/IWM.*period1", "kind": "negative_price", "index": 3}])
-    directory.run("2026-08-21")
-    bad = directory.raw("select rule, row_date, detail, row_json from {quarantine} where key = 'IWM'")
-    assert list(bad["rule"]) == ["non_positive_price"]
-    issue = directory.sql("select 1 as x from data_quality_issue where key = 'IWM' and rule = 'non_positive_price'")
-    assert len(issue) == 1
-    stored = directory.sql("select count(*) as n from fct_price_daily where symbol = 'IWM'")["n"][0]
-    assert stored == len(directory.sql("select 1 as x from fct_price_daily where symbol = 'SPY'")) - 1
-
-
-def test_the_flows_of_the_other_sponsors_are_built_where_they_answer(directory, replay):
+@pytest.fixture(scope="module")
+def two_days(replay, tmp_path_factory) -> tuple[Directory, list[set[tuple]]]:
+    """Two evenings without FRED and the SEC, thirty holdings files on each; and the files stored after each of them."""
+    directory = Directory(tmp_path_factory.mktemp("two-days"), replay.url)
     directory.extra = {
-        "SMALLCAP_START": "2026-05-01",
-        "SMALLCAP_HOLDINGS_START": "2026-08-03",
-        "SMALLCAP_VENDORS": "yahoo,ssga,proshares,direxion",
+        "SMALLCAP_START": "2025-04-01",
+        "SMALLCAP_HOLDINGS_START": "2025-06-20",
+        "SMALLCAP_VENDORS": "yahoo,blackrock,ssga,proshares,direxion",
+        "SMALLCAP_HOLDINGS_DAILY_BUDGET": "30",
     }
+    seen = []
+    replay.clear()
     replay.option("synthetic_sponsors", True)
     try:
-        for day in ("2026-07-16", "2026-07-17"):
+        for day in ("2025-07-07", "2025-07-08"):
             replay.today(day)
             directory.run(day)
+            seen.append(set(directory.raw("select fund, as_of_date from {holding_snapshot}").itertuples(index=False)))
     finally:
         replay.option("synthetic_sponsors", False)
+        replay.today(None)
+    return directory, seen
+
+
+def test_the_flows_of_the_other_sponsors_are_built_where_they_answer(two_days):
+    directory, _ = two_days
     flows = directory.sql(
         "select symbol, any_value(method) as method, count(*) as days, count(flow_usd) as flows, "
         "max(abs(flow_pct_aum)) as largest from mart_etf_flow group by symbol"
@@ -138,18 +156,8 @@ def test_the_flows_of_the_other_sponsors_are_built_where_they_answer(directory, 
     assert flows["largest"].max() < 25
 
 
-def test_the_holdings_budget_spreads_the_backfill_over_days_and_status_says_what_waits(directory, replay):
-    directory.extra = {
-        "SMALLCAP_START": "2025-06-02",
-        "SMALLCAP_HOLDINGS_START": "2025-06-20",
-        "SMALLCAP_VENDORS": "blackrock",
-        "SMALLCAP_HOLDINGS_DAILY_BUDGET": "30",
-    }
-    seen = []
-    for day in ("2025-07-07", "2025-07-08"):
-        replay.today(day)
-        directory.run(day)
-        seen.append(set(directory.raw("select fund, as_of_date from {holding_snapshot}").itertuples(index=False)))
+def test_the_holdings_budget_spreads_the_backfill_over_days_and_status_says_what_waits(two_days):
+    directory, seen = two_days
     asked = directory.sql(
         "select fetched_at, count(*) as n from fct_request_ledger where dataset = 'constituents' group by 1 order by 1"
     )

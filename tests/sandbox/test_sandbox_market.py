@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from orchestration.calendars import sessions_between
+from orchestration.sandbox.companies import company_history
+from orchestration.sandbox.company_bars import company_bars
 from orchestration.sandbox.factors import factors
 from orchestration.sandbox.fund_shares import fund_days
 from orchestration.sandbox.instruments import instruments
 from orchestration.sandbox.macro import ENDLESS, release_dates, series
 from orchestration.sandbox.prices import Bars, bars
 from orchestration.sandbox.streams import DEFAULT_SEED as SEED
+from orchestration.sandbox.suspensions import A_QUARTER, LONGEST, SHORTEST
 from orchestration.sandbox.timeline import timeline
 
 END = timeline().upto(dt.date(2026, 11, 20)) - timeline().first
@@ -69,6 +72,24 @@ def test_bars_are_consistent_and_prices_plausible(symbol: str) -> None:
         assert quotes.close[:END].min() > 2
         assert quotes.close[:END].max() < 1500
         assert (quotes.volume > 0).all()
+
+
+def test_a_suspended_company_keeps_its_price_and_trades_nothing() -> None:
+    history, when = company_history(SEED, timeline().at(dt.date(2026, 9, 30))), timeline()
+    halts = [halt for halt in history.suspensions if when.dates[halt.first] >= dt.date(2026, 1, 2)]
+    assert len(halts) == 3 * A_QUARTER
+    for halt in halts:
+        quotes, _ = company_bars(SEED, "ANY", halt.company, halt.last + 2)
+        during = slice(halt.first - when.first, halt.last - when.first + 1)
+        last = quotes.close[during.start - 1]
+        for column in (quotes.open, quotes.high, quotes.low, quotes.close):
+            assert (column[during] == last).all()
+        assert not quotes.volume[during].any()
+        assert quotes.volume[during.start - 1] > 0
+        assert quotes.volume[during.stop] > 0
+        assert SHORTEST <= halt.last - halt.first + 1 <= LONGEST
+    opened = [company_bars(SEED, "ANY", halt.company, halt.last + 2)[0].close[-2:] for halt in halts]
+    assert max(abs(now / was - 1) for was, now in opened) > 0.15
 
 
 def test_splits_are_where_the_docs_say() -> None:

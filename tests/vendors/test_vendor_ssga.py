@@ -110,7 +110,9 @@ def test_a_wrong_size_in_the_file_hides_nothing(vendor, ssga):
 def test_a_wild_row_number_is_not_followed(vendor, ssga):
     body = book(GOOD, ("04-May-2026", 1, 1, 1), footer=[])
     vendor.on(FILE, changed(body, "xl/worksheets/sheet3.xml", b'<row r="6"', b'<row r="9000000000"'))
-    assert days(ssga).rows["fund_day"]["as_of_date"].tolist() == [DAY]
+    answer = days(ssga)
+    assert (answer.outcome, answer.rows) == ("malformed", {})
+    assert "more than 1,048,576 rows or 5,000,000 cells" in answer.detail
 
 
 def test_net_assets_that_do_not_fit_are_left_to_later_checks(vendor, ssga):
