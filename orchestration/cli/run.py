@@ -38,9 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except Exception as error:
         # the lake is on a disk, and so is Dagster's history
-        if not is_disk_full(error):
+        data_dir = load_settings().data_dir
+        if not is_disk_full(error, data_dir):
             raise
-        return _fail(disk_full(load_settings().data_dir))
+        return _fail(disk_full(data_dir))
 
 
 def _fail(message: str) -> int:

@@ -210,8 +210,9 @@ def plain_words() -> Generator[None]:
     except (SettingsError, LakeError) as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     except Exception as error:
-        if is_disk_full(error):
-            raise dg.Failure(disk_full(load_settings().data_dir), allow_retries=False) from None
+        data_dir = load_settings().data_dir
+        if is_disk_full(error, data_dir):
+            raise dg.Failure(disk_full(data_dir), allow_retries=False) from None
         raise
 
 

@@ -100,7 +100,7 @@ said = {}
 try:
     publish(found)
 except Exception as error:
-    said = {"is_full": is_disk_full(error), "line": disk_full(found.data_dir)}
+    said = {"is_full": is_disk_full(error, found.data_dir), "line": disk_full(found.data_dir)}
 folder = Path(sys.argv[1])
 said["latest"] = (found.data_dir / "exports" / "latest").readlink().name
 subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
@@ -132,18 +132,24 @@ def test_a_disk_that_is_full_while_a_release_is_written(
     }
 
 
-def test_the_reason_may_lie_below() -> None:
+def test_the_reason_may_lie_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert is_disk_full(full)
+    assert is_disk_full(full, tmp_path)
     above = ValueError("cannot be stored")
     above.__cause__ = full
-    assert is_disk_full(above)
-    assert not is_disk_full(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
-    assert is_disk_full(sqlite3.OperationalError("database or disk is full"))
+    assert is_disk_full(above, tmp_path)
+    assert not is_disk_full(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), tmp_path)
+    assert is_disk_full(sqlite3.OperationalError("database or disk is full"), tmp_path)
     assert says_disk_full(
         'IO Error: Could not write all bytes to file "x": wrote=4096 wanted=262144: No space left on device'
     )
     assert not says_disk_full("Constraint Error: Duplicate key")
+    # SQLite says this of a broken disk, too
+    unclear = sqlite3.OperationalError("disk I/O error")
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    assert not is_disk_full(unclear, tmp_path)
+    monkeypatch.setattr("orchestration.disk.SCARCE_BYTES", 2**63)
+    assert is_disk_full(unclear, tmp_path)
 
 
 def test_a_quota_is_told_where_the_disk_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
