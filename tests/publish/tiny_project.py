@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import ClassVar
 
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
 
 from orchestration.build.record import BuildRecord, load_record, record_build, save_record
 from orchestration.settings import Settings, load_settings
@@ -240,19 +240,16 @@ def write_project(folder: Path) -> Path:
     return folder
 
 
-def dbt(project: Path, data_dir: Path, *arguments: str) -> int:
-    """Run dbt as the pipeline does: another process, its artifacts below build/dbt."""
+def dbt(project: Path, data_dir: Path, *arguments: str) -> None:
+    """Run dbt with its artifacts below build/dbt; whether it passed is in them."""
     (data_dir / "build").mkdir(parents=True, exist_ok=True)
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "dbt.cli.main", "--no-send-anonymous-usage-stats", "--quiet"),
-            *(arguments[0], "--profiles-dir", ".", "--target-path", str(data_dir / "build" / "dbt"), *arguments[1:]),
-        ],
-        cwd=project,
-        env={"SMALLCAP_DATA_DIR": str(data_dir), "PATH": "", "HOME": str(data_dir)},
-        capture_output=True,
-        check=False,
-    ).returncode
+    places = ["--profiles-dir", str(project), "--project-dir", str(project)]
+    places += ["--target-path", str(data_dir / "build" / "dbt"), "--log-path", str(data_dir / "build" / "logs")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SMALLCAP_DATA_DIR", str(data_dir))
+        dbtRunner().invoke(["--no-send-anonymous-usage-stats", "--quiet", arguments[0], *places, *arguments[1:]])
+    # dbt keeps the database open as long as its process lives
+    DuckDBConnectionManager.close_all_connections()
 
 
 def build(project: Path, data_dir: Path, *arguments: str, **variables: object) -> BuildRecord:
