@@ -37,7 +37,8 @@ while not stop.exists():
         done += 1
     except Exception as error:
         errors.append(repr(error))
-    time.sleep(1)
+    # more often would take one of two cores from the runs
+    time.sleep(2)
 report.write_text(f"{done}|{errors[:3]}")
 """
 
