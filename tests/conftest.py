@@ -34,9 +34,22 @@ def warehouse_of(path: str) -> str:
     return next((fixture for fixture in shared if re.search(rf"\b{fixture}\b[,):]", text)), path)
 
 
+# files that make several runs or builds of their own, the longest first; the others take under two minutes
+LONG = (
+    "tests/membership/test_incremental_equals_full.py",
+    "tests/realdata/test_splits_and_faults.py",
+    "tests/membership/test_reconstitution_truth.py",
+    "tests/membership/test_filed_membership_truth.py",
+    "tests/pipeline/test_refusals.py",
+    "tests/faults/test_faults.py",
+    "tests/realdata/test_snapshots_absent.py",
+    "tests/marts/test_grown_marts.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long parts first, so that two workers end at about the same time."""
-    order = ("walk", "sandbox_release", "builds")
+    """The long parts first, so that the workers end at about the same time."""
+    order = ("walk", "sandbox_release", *LONG, "builds")
     parts = {item.nodeid: warehouse_of(item.nodeid.partition("::")[0]) for item in items}
     items.sort(key=lambda item: order.index(parts[item.nodeid]) if parts[item.nodeid] in order else len(order))
 

@@ -1,4 +1,4 @@
-"""Trend, volume, risk, leverage and pairs on real data: golden numbers, an independent computation, splits."""
+"""Trend, volume, risk, leverage and pairs on real data: golden numbers and an independent computation."""
 
 from __future__ import annotations
 
@@ -132,48 +132,6 @@ def test_only_the_running_quarter_changes_from_one_day_to_the_next(walk):
         f"except all select * from {walk.exported(DAY_AFTER, 'mart_volume_quarter')})"
     ).fetchall()
     assert [str(day) for (day,) in changed] == ["2026-07-01"]
-
-
-def test_a_later_split_moves_levels_and_nothing_else(directory, replay):
-    directory.extra = {"SMALLCAP_VENDORS": "yahoo", "SMALLCAP_START": "2025-06-02"}
-    releases = []
-    for day in ("2026-07-13", "2026-07-17"):
-        replay.today(day)
-        directory.run(day)
-        releases.append((directory.data / "exports" / "latest").readlink().name)
-    before, after = (directory.data / "exports" / release for release in releases)
-
-    def both(table: str, key: str):
-        paths = [
-            f"read_parquet('{folder / table}.parquet')"
-            if (folder / f"{table}.parquet").exists()
-            else f"read_parquet('{folder / table}/**/*.parquet', hive_partitioning = false)"
-            for folder in (before, after)
-        ]
-        frames = [duckdb.sql(f"select * from {path} where symbol in ('TZA', 'TNA')").df() for path in paths]
-        old, new = (frame.set_index(key.split()).sort_index() for frame in frames)
-        return old, new.loc[old.index]
-
-    old, new = both("mart_trend", "symbol session_date")
-    assert len(old) > 500
-    levels = ["sma_20", "sma_50", "sma_100", "sma_200", "ema_20"]
-    moved = new.loc["TZA", levels] / old.loc["TZA", levels]
-    assert np.nanmax((moved - 10).abs().to_numpy()) < 1e-6
-    volume_lines = ["obv", "accumulation_distribution"]
-    others = [column for column in old if column not in levels + volume_lines]
-    assert len(others) == 20
-    for column in others:
-        assert old[column].equals(new[column]), column
-    assert old.loc["TNA"].equals(new.loc["TNA"])
-
-    old, new = both("mart_leverage", "symbol session_date window_code")
-    for column in ("benchmark_return_px", "multiple_of_benchmark", "ideal_daily_reset", "compounding_effect"):
-        assert old[column].equals(new[column]), column
-    assert ((old["tracking_residual"] - new["tracking_residual"]).abs().dropna() < 2e-12).all()
-    old, new = both("mart_risk", "symbol benchmark_symbol session_date window_sessions")
-    for column in ("beta", "correlation", "realised_vol_pct"):
-        assert ((old[column] - new[column]).abs().dropna() < 1e-10).all(), column
-        assert (old[column].isna() == new[column].isna()).all(), column
 
 
 def test_the_sensitivity_to_the_10_year_of_october_2023_is_mostly_noise(walk):

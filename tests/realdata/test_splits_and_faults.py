@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import duckdb
+import numpy as np
 import pytest
 
 from tests.realdata.conftest import Directory
@@ -12,7 +15,7 @@ pytestmark = pytest.mark.realdata
 
 
 def prices_only(directory, **extra: str) -> None:
-    directory.extra = {"SMALLCAP_VENDORS": "yahoo", "SMALLCAP_START": "2024-01-02", **extra}
+    directory.extra = {"SMALLCAP_VENDORS": "yahoo", "SMALLCAP_START": "2025-01-02", **extra}
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +30,23 @@ def fresh(replay, tmp_path_factory) -> Directory:
     return fresh
 
 
-def test_a_history_continued_over_a_reverse_split_equals_the_one_fetched_after_it(fresh, directory, replay):
+@pytest.fixture(scope="module")
+def continued(replay, tmp_path_factory) -> tuple[Directory, list[Path]]:
+    """Prices fetched before the split and continued after it, and the releases of both days."""
+    directory = Directory(tmp_path_factory.mktemp("continued"), replay.url)
     prices_only(directory)
+    replay.clear()
+    releases = []
     for day in ("2026-07-13", "2026-07-17"):
         replay.today(day)
         directory.run(day)
+        releases.append((directory.data / "exports" / "latest").resolve())
+    replay.today(None)
+    return directory, releases
+
+
+def test_a_history_continued_over_a_reverse_split_equals_the_one_fetched_after_it(fresh, continued):
+    directory, _ = continued
     queries = {
         "levels": "select * exclude (available_at, is_availability_assumed, known_at) from fct_price_daily "
         "where symbol in ('TZA', 'TNA') order by 1, 2",
@@ -45,6 +60,42 @@ def test_a_history_continued_over_a_reverse_split_equals_the_one_fetched_after_i
     assert len(directory.sql("select 1 as x from fct_price_revision where symbol = 'TZA'")) > len(
         directory.sql("select 1 as x from fct_price_daily where symbol = 'TZA'")
     )
+
+
+def test_a_later_split_moves_levels_and_nothing_else(continued):
+    _, (before, after) = continued
+
+    def both(table: str, key: str):
+        paths = [
+            f"read_parquet('{folder / table}.parquet')"
+            if (folder / f"{table}.parquet").exists()
+            else f"read_parquet('{folder / table}/**/*.parquet', hive_partitioning = false)"
+            for folder in (before, after)
+        ]
+        frames = [duckdb.sql(f"select * from {path} where symbol in ('TZA', 'TNA')").df() for path in paths]
+        old, new = (frame.set_index(key.split()).sort_index() for frame in frames)
+        return old, new.loc[old.index]
+
+    old, new = both("mart_trend", "symbol session_date")
+    assert len(old) > 500
+    levels = ["sma_20", "sma_50", "sma_100", "sma_200", "ema_20"]
+    moved = new.loc["TZA", levels] / old.loc["TZA", levels]
+    assert np.nanmax((moved - 10).abs().to_numpy()) < 1e-6
+    volume_lines = ["obv", "accumulation_distribution"]
+    others = [column for column in old if column not in levels + volume_lines]
+    assert len(others) == 20
+    for column in others:
+        assert old[column].equals(new[column]), column
+    assert old.loc["TNA"].equals(new.loc["TNA"])
+
+    old, new = both("mart_leverage", "symbol session_date window_code")
+    for column in ("benchmark_return_px", "multiple_of_benchmark", "ideal_daily_reset", "compounding_effect"):
+        assert old[column].equals(new[column]), column
+    assert ((old["tracking_residual"] - new["tracking_residual"]).abs().dropna() < 2e-12).all()
+    old, new = both("mart_risk", "symbol benchmark_symbol session_date window_sessions")
+    for column in ("beta", "correlation", "realised_vol_pct"):
+        assert ((old[column] - new[column]).abs().dropna() < 1e-10).all(), column
+        assert (old[column].isna() == new[column].isna()).all(), column
 
 
 def test_a_split_whose_second_pull_fails_is_rebased_from_what_is_stored(fresh, directory, replay):
